@@ -1,0 +1,58 @@
+# make demo                        build the environment, run the main job on a small dump that Cuvée generates itself
+# make demo DATA=<folder>          the same on a folder of native files (BENCHMARKS=<folder> to decontaminate against)
+# make test                        build what the tests need and pass them
+# make check                       what CI runs: format, lint, types, tests; alters nothing
+
+PYTHON ?= python3
+BIN := .venv/bin
+ENV := .venv/.installed
+# A folder of wheels, where pip has been given one, serves uv too (it may hold the CPU build of torch).
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# Without one, uv asks PyTorch's own index for the build that fits the machine; TORCH_BACKEND= takes the package index's.
+TORCH_BACKEND ?= $(if $(UV_FIND_LINKS),,auto)
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+WORK ?= .cuvee
+NAME = $(notdir $(patsubst %/,%,$(DATA)))
+
+.PHONY: demo env test check format lint types lock
+
+demo: $(ENV)
+ifdef DATA
+	$(BIN)/prefect run pipeline --config flows/configs/demo.yaml root=$(WORK)/$(NAME) sources=$(DATA) $(if $(BENCHMARKS),benchmarks=$(BENCHMARKS))
+else
+	$(BIN)/python -m curation.demo $(WORK)/demo-raw
+	$(BIN)/prefect run pipeline --config flows/configs/demo.yaml root=$(WORK)/demo sources=$(WORK)/demo-raw/raw benchmarks=$(WORK)/demo-raw/benchmarks
+endif
+
+env: $(ENV)
+
+$(ENV): pyproject.toml .ci/constraints.txt
+	@echo "building the environment in .venv (some minutes the first time)"
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints .ci/constraints.txt \
+		$(if $(TORCH_BACKEND),--torch-backend=$(TORCH_BACKEND)) --editable . --group dev
+	touch $@
+
+test: $(ENV)
+	$(BIN)/python -m pytest
+
+check: lint types test
+
+lint: $(ENV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(ENV)
+	$(BIN)/mypy
+
+format: $(ENV)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Versions that work together, without the hosts they came from; torch keeps no local label, so that every build fits.
+lock: pyproject.toml
+	$(BIN)/uv pip compile --quiet --group dev --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+		pyproject.toml | sed 's/+cpu$$//' > .ci/constraints.txt

@@ -1,0 +1,94 @@
+"""Identity is computed: of a value, of a stage's code, of a file. Equal identity means equal output."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import xxhash
+from pydantic import BaseModel
+
+PACKAGES = ("curation", "mixtures", "flows")
+CHUNK = 1 << 20
+
+
+def digest(*values: Any) -> str:
+    """Return 32 hex digits of the values' canonical JSON.
+
+    Raises TypeError for a value that has no stable serialisation (a set, an object, NaN).
+    """
+    text = json.dumps([_plain(v) for v in values], sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, dict):
+        if not all(isinstance(k, str) for k in value):
+            raise TypeError(f"identity needs string keys, got {list(value)[:3]!r}")
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise TypeError(f"no stable serialisation for {type(value).__name__}: {value!r:.80}")
+
+
+@cache
+def code(module: str) -> str:
+    """Return 32 hex digits of a module's code and of every project module it imports, comments and docstrings apart.
+
+    A package is named as its `__init__`; name the module that does the work.
+    """
+    seen: dict[str, str] = {}
+    _collect(module, seen)
+    return digest(dict(sorted(seen.items())))
+
+
+def _collect(module: str, seen: dict[str, str]) -> None:
+    spec = importlib.util.find_spec(module)
+    if module in seen or spec is None or spec.origin is None:
+        return
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    _strip_docstrings(tree)
+    seen[module] = ast.dump(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] in PACKAGES and _is_module(name):
+                _collect(name, seen)
+
+
+@cache
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _strip_docstrings(tree: ast.AST) -> None:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node):
+            node.body = node.body[1:] or [ast.Pass()]
+
+
+def file_digest(path: Path) -> str:
+    """Return 32 hex digits of a file's bytes."""
+    state = xxhash.xxh3_128()
+    with path.open("rb") as handle:
+        while chunk := handle.read(CHUNK):
+            state.update(chunk)
+    return state.hexdigest()

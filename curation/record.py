@@ -1,0 +1,111 @@
+"""The record: one conversation a row, written once by a maker and never copied on.
+
+Ids are 128 bits, held in Parquet as UUID, so that DuckDB joins them as integers and prints them as text.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+
+ID = pa.uuid()
+ROLES = ("system", "user", "assistant", "tool")
+TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+
+RECORD = pa.schema(
+    [
+        ("id", ID),  # hash of source, source_id and content: the same in every run
+        ("content_hash", ID),  # hash of the folded conversation: equal means exact duplicate
+        ("source", pa.string()),
+        ("source_id", pa.string()),  # the row's own id where it has one, else file and row number
+        ("licence", pa.string()),
+        ("turns", TURNS),
+        ("parent_id", ID),  # of a synthesised trace: the record it rewrites
+        ("meta", pa.string()),  # JSON object of every other field of the row
+    ]
+)
+
+QUARANTINE = pa.schema(
+    [
+        ("source", pa.string()),
+        ("file", pa.string()),  # as the user named it, with `!member` for a file inside an archive
+        ("row", pa.int64()),  # 1-based; null where the whole file is at fault
+        ("reason", pa.string()),  # a snake_case name
+        ("detail", pa.string()),  # what was expected and what came, for a person
+        ("excerpt", pa.string()),  # at most 500 characters of the row as read
+    ]
+)
+
+Turn = tuple[str, str]  # role, content
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The turns of a table of records, flat: record i holds turns offsets[i]:offsets[i + 1]."""
+
+    offsets: np.ndarray  # int64, one more than there are records
+    roles: pa.StringArray
+    contents: pa.StringArray
+
+
+def flat_turns(records: pa.Table) -> Turns:
+    """Return the turns of `records` without copying their text."""
+    column = records.column("turns").combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = column.chunk(0) if column.num_chunks else pa.array([], TURNS)
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    values = column.values.slice(offsets[0], offsets[-1] - offsets[0])
+    return Turns(offsets - offsets[0], values.field("role"), values.field("content"))
+
+
+def fold(text: str) -> str:
+    """Return `text` as compared for exact duplicates: NFKC, case folded, white space collapsed.
+
+    Punctuation stays: without it "1+1" and "1-1" would be one record.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return " ".join(text.casefold().split())
+
+
+def content_hash(turns: list[Turn]) -> bytes:
+    """Return 16 bytes that are equal for conversations with the same roles and the same folded text."""
+    state = xxhash.xxh3_128()
+    for role, content in turns:
+        state.update(role.encode())
+        state.update(b"\x1f")
+        state.update(fold(content).encode("utf-8", "surrogatepass"))
+        state.update(b"\x1e")
+    return state.digest()
+
+
+def record_id(source: str, source_id: str, content: bytes) -> bytes:
+    """Return the 16 bytes that name one record; `content` is its content_hash."""
+    state = xxhash.xxh3_128()
+    for part in (source.encode("utf-8", "surrogatepass"), source_id.encode("utf-8", "surrogatepass"), content):
+        state.update(len(part).to_bytes(8, "little"))
+        state.update(part)
+    return state.digest()
+
+
+def ids(values: list[bytes | None]) -> pa.ExtensionArray:
+    """Return 16-byte values as an Arrow column of type ID."""
+    return pa.ExtensionArray.from_storage(ID, pa.array(values, pa.binary(16)))
+
+
+def id_bytes(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
+    """Return a null-free ID column as a NumPy array of void16 (bytewise comparable, hashable by view)."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if isinstance(column, pa.ChunkedArray):  # pyarrow keeps a chunked array for an empty column
+        column = column.chunk(0) if column.num_chunks else ids([])
+    storage = column.storage if isinstance(column, pa.ExtensionArray) else column
+    start = storage.offset * 16
+    buffer = storage.buffers()[1]
+    if buffer is None or len(storage) == 0:
+        return np.empty(0, "V16")
+    return np.frombuffer(buffer, "V16", count=len(storage), offset=start)

@@ -1,0 +1,148 @@
+"""Shards on disk: temp file, rename, manifest last. The manifest's existence alone means done.
+
+A folder holds part-00000-of-00016.parquet … and manifest.json. Readers take their files from the manifest
+and never list a folder, so nothing half-written is ever read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from curation.identity import digest, file_digest
+
+ROW_GROUP = 65_536
+MANIFEST = "manifest.json"
+KEY = b"cuvee.key"
+
+
+class Shard(BaseModel):
+    """One file of a folder."""
+
+    model_config = ConfigDict(frozen=True)
+    file: str
+    rows: int
+    digest: str  # of the file's bytes
+
+
+class Manifest(BaseModel):
+    """What a finished folder holds. Carries no time and no host: a rerun writes the same bytes."""
+
+    model_config = ConfigDict(frozen=True)
+    stage: str
+    source: str
+    key: str  # identity of config, code and inputs
+    shards: list[Shard]
+    facts: dict[str, int | float | str] = {}  # whatever else the stage counts, e.g. quarantined rows
+
+    @property
+    def rows(self) -> int:
+        return sum(s.rows for s in self.shards)
+
+    @property
+    def output(self) -> str:
+        """Identity of what was written: what later stages take as their input's identity."""
+        return digest([s.digest for s in self.shards])
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return the folder's manifest, or None where the folder is not finished (or its manifest is not one)."""
+    try:
+        return Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValidationError):
+        return None
+
+
+def is_done(folder: Path, key: str) -> bool:
+    """Say whether the folder holds the finished output with this key, every file of it in place."""
+    manifest = read_manifest(folder)
+    return manifest is not None and manifest.key == key and all((folder / s.file).is_file() for s in manifest.shards)
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """Return the folder's shards in order; raises FileNotFoundError where the folder is not finished."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise FileNotFoundError(f"{folder} has no {MANIFEST}: the stage that writes it has not finished; run it again")
+    return [folder / s.file for s in manifest.shards]
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a small file so that readers see the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temp.write_bytes(data)
+    os.replace(temp, path)
+
+
+def write_shard(path: Path, table: pa.Table, key: str) -> None:
+    """Write one Parquet shard atomically, zstd-3, the key in its footer."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    tagged = table.replace_schema_metadata({**(table.schema.metadata or {}), KEY: key.encode()})
+    try:
+        pq.write_table(tagged, temp, compression="zstd", compression_level=3, row_group_size=ROW_GROUP)
+        os.replace(temp, path)
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def has_shard(path: Path, key: str) -> bool:
+    """Say whether a shard written under this key is in place (so that a killed stage goes on where it stopped)."""
+    if not path.is_file():
+        return False
+    metadata = pq.read_schema(path).metadata or {}
+    return metadata.get(KEY) == key.encode()
+
+
+def finish(folder: Path, stage: str, source: str, key: str, facts: dict[str, int | float | str] | None = None) -> Manifest:
+    """Write the manifest over the folder's `part-*-of-*.parquet` files of this key; files of other keys are removed."""
+    shards = []
+    for path in sorted(folder.glob("part-*-of-*.parquet")):
+        if has_shard(path, key):
+            shards.append(Shard(file=path.name, rows=pq.read_metadata(path).num_rows, digest=file_digest(path)))
+        else:
+            path.unlink()
+    manifest = Manifest(stage=stage, source=source, key=key, shards=shards, facts=facts or {})
+    text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+    write_atomic(folder / MANIFEST, text.encode())
+    return manifest
+
+
+def write_source(folder: Path, stage: str, source: str, key: str, tables: Iterable[pa.Table], schema: pa.Schema) -> int:
+    """Write tables as the numbered shards of a folder, one table a shard, without its manifest; returns the rows.
+
+    Their number is known only at the end, so they carry a temporary name until then.
+    """
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for stale in folder.glob("*.parquet"):
+        stale.unlink()
+    rows, count = 0, 0
+    for table in tables:
+        write_shard(folder / f"part-{count:05d}.writing.parquet", table.cast(schema), key)
+        rows, count = rows + table.num_rows, count + 1
+    for number in range(count):
+        os.replace(folder / f"part-{number:05d}.writing.parquet", folder / f"part-{number:05d}-of-{count:05d}.parquet")
+    return rows
+
+
+def read_shards(folder: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """Yield the folder's shards in order, one table each."""
+    for path in shard_paths(folder):
+        yield pq.read_table(path, columns=columns)
+
+
+def folder(root: Path, *parts: str) -> Path:
+    """Return <root>/<parts…>: records/<source>, verdicts/<stage>/<source>, judged/<source>, quarantine/<source>."""
+    return root.joinpath(*parts)
+
+
+def sources(root: Path) -> list[str]:
+    """Return the names of the finished sources under <root>/records, sorted."""
+    return sorted(p.parent.name for p in (root / "records").glob(f"*/{MANIFEST}"))

@@ -1,0 +1,155 @@
+"""`prefect run <flow> [--config file.yaml] [key=value …]`, also as `python -m flows run`."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+EXPECTED = (ValueError, OSError)  # a bad run: told in one sentence; anything else is a defect and keeps its traceback
+USAGE = "prefect run <flow> [--config file.yaml] [key=value …]"
+
+
+@dataclass(frozen=True)
+class Command:
+    """One thing `prefect run` runs: module.function, its own section of keys, and the sections it reads."""
+
+    about: str
+    module: str
+    section: str | None
+    reads: tuple[str, ...]
+
+
+CURATION = ("engine", "ingest", "exact", "fuzzy", "language", "quality", "skill", "decontaminate", "tokens", "policy")
+MIXING = ("swarm", "proxy", "search")
+COMMANDS = {
+    "curate": Command("raw dumps → judged corpus and its catalog", "flows.curate", None, CURATION),
+    "synthesize": Command("verified chain-of-thought rewrites by any OpenAI-compatible endpoint", "flows.synthesize", "synthesise", ("synthesise", *CURATION)),
+    "mixture-search": Command("candidate mixtures → proxy fine-tunes → the chosen one, with an interval on its gain", "flows.mixture_search", "search", MIXING),
+    "handoff": Command("the chosen mixture → exact, verified, trainer-ready shards", "flows.handoff", "handoff", ("handoff",)),
+    "pipeline": Command("all four in a row", "flows.pipeline", None, (*CURATION, "synthesise", *MIXING, "handoff")),
+    "verify-handoff": Command("re-hash, re-count and re-tokenise a hand-off: path=<dir>", "flows.verify", None, ()),
+}  # fmt: skip
+
+
+def main(argv: list[str]) -> int:
+    """Run one command; returns the exit code: 0 done, 1 the run failed, 2 the command line is wrong."""
+    name = argv[0] if argv and not argv[0].startswith("-") else None
+    if name is None:
+        print(_overview())
+        return 0 if "--help" in argv or "-h" in argv else 2
+    from flows.config import ConfigError, nearest
+
+    if name not in COMMANDS:
+        print(f"prefect run: unknown flow {name!r}{nearest(name, tuple(COMMANDS))}; flows are {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    if "--help" in argv or "-h" in argv:
+        print(_help(name))
+        return 0
+    try:
+        path, pairs = _split(argv[1:])
+        if name == "verify-handoff":
+            return _verify(pairs)
+        from flows.config import load
+
+        return _run(name, load(path, pairs, COMMANDS[name].section))
+    except ConfigError as error:
+        print(f"prefect run {name}: {error}", file=sys.stderr)
+        return 2
+    except EXPECTED as error:
+        print(f"\nprefect run {name}: {sentence(error)}", file=sys.stderr)
+        return 1
+
+
+def sentence(error: BaseException) -> str:
+    """Return an expected error as one line."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.strerror}: {error.filename}"
+    return str(error) or type(error).__name__
+
+
+def _split(argv: list[str]) -> tuple[str | None, list[str]]:
+    from flows.config import ConfigError
+
+    path, pairs, rest = None, [], iter(argv)
+    for token in rest:
+        if token == "--config" or token.startswith("--config="):
+            path = token.partition("=")[2] or next(rest, None)
+            if path is None:
+                raise ConfigError("--config needs a file")
+        elif token.startswith("-"):
+            raise ConfigError(f"unknown option {token!r}; expected {USAGE}")
+        else:
+            pairs.append(token)
+    return path, pairs
+
+
+def _run(name: str, config: Any) -> int:
+    """Run a flow unless everything it would do is done, which is known without starting Prefect."""
+    module = importlib.import_module(COMMANDS[name].module)
+    work = module.pending(config)
+    if not work:
+        print(f"{name}: nothing to do, every stage is done under {config.root}")
+        print(module.summary(config))
+        return 0
+    print(f"{name}: {', '.join(work)} → {config.root}", flush=True)
+    from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS as STARTUP
+    from prefect.settings import temporary_settings
+
+    for logger in ("prefect.flow_runs", "prefect.task_runs", "prefect.engine"):
+        logging.getLogger(logger).addFilter(_without_traceback)
+    slow_start = {} if STARTUP.name in os.environ else {STARTUP: 120}  # 20 s, Prefect's own default, is too short on a small box
+    with temporary_settings(updates=slow_start):
+        getattr(module, COMMANDS[name].module.split(".")[-1])(config)
+    print(module.summary(config))
+    return 0
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Keep Prefect's line about an expected error, drop its traceback: the sentence is printed at the end."""
+    if record.exc_info and isinstance(record.exc_info[1], EXPECTED):
+        record.exc_info = None
+    return True
+
+
+def _verify(pairs: list[str]) -> int:
+    from flows.config import ConfigError
+    from flows.verify import verify
+
+    given = dict(pair.partition("=")[::2] for pair in pairs)
+    if set(given) != {"path"}:
+        raise ConfigError(f"expected path=<folder of a hand-off>, got {' '.join(pairs) or 'nothing'}")
+    return verify(given["path"])
+
+
+def _overview() -> str:
+    rows = [f"  {name:<16}{command.about}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        ["Run a Cuvée flow.", "", f"Usage: {USAGE}", "", *rows, "", "`prefect run <flow> --help` lists a flow's keys with defaults and meaning."]
+    )
+
+
+def _help(name: str) -> str:
+    from flows.config import keys
+
+    command = COMMANDS[name]
+    lines = [f"{name}: {command.about}", "", f"Usage: prefect run {name} [--config file.yaml] [key=value …]"]
+    if name == "verify-handoff":
+        return "\n".join([*lines[:2], "Usage: prefect run verify-handoff path=<folder>", "", "Exit code 1 and the name of the check where one fails."])
+    section = None
+    for key, (kind, default, meaning) in keys().items():
+        part = key.split(".")[0] if "." in key else ""
+        if part and part not in command.reads:
+            continue
+        if part != section:
+            lines += ["", f"{part or 'common'} keys" + (f" ({part}. may be left out)" if part and part == command.section else "")]
+            section = part
+        lines.append(f"  {key}={_show(default)}  [{kind}]\n      {meaning}")
+    return "\n".join(lines)
+
+
+def _show(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else "" if value is None else str(value)

@@ -1,0 +1,125 @@
+"""Raw dumps become a judged corpus: ingest, then the judges, then the catalog that makes the cut. Read this first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_table_artifact
+from pydantic import BaseModel
+
+from curation import catalog, exact, fuzzy, ingest, judge, normalise, shards
+from flows.config import Config
+from flows.tasks import stage
+
+GLOBAL = {"exact": exact, "fuzzy": fuzzy}  # judges that compare records with one another; the others see one shard
+
+
+@flow(name="curate", description="raw dumps → judged corpus and its catalog", persist_result=False)
+def curate(config: Config) -> None:
+    """Ingest the sources, run the judges that have work to do, build <root>/corpus.duckdb, check the removal rates."""
+    log = get_run_logger()
+    if config.sources:
+        for line in stage("ingest", ingest_sources)(config):
+            log.info(line)
+    for name in GLOBAL:
+        if name in config.stages:
+            read = stage(name, compare)(config, name)
+            log.info("%s: %s", name, f"{read:,} records" if read else "already done")
+    if _local(config):
+        for name, read in stage(" + ".join(_local(config)), judge_shards)(config).items():
+            log.info("%s: %s", name, f"{read:,} records" if read else "already done")
+    stage("catalog", build_catalog)(config)
+    rows = catalog.funnel(config.root / "corpus.duckdb")
+    create_table_artifact([dict(zip(("stage", "in", "dropped", "kept"), row, strict=True)) for row in rows], key="funnel")
+    catalog.check_bands(rows, config.policy)
+
+
+def pending(config: Config) -> list[str]:
+    """Return the stages with work to do, from their manifests alone; raises where the configured input is not there."""
+    if config.sources and any(
+        not shards.is_done(shards.folder(config.root, "records", s.name), ingest.key(s, config.ingest))
+        for s in ingest.resolve(config.sources)
+    ):
+        return ["ingest", *config.stages, "catalog"]
+    names = sources(config)
+    todo = [name for name in GLOBAL if name in config.stages and not _is_compared(config, name, names)]
+    local = _local(config)
+    stale = {s for name in names for s in judge.stale(config.root, name, local)} if local else set()
+    todo += [name for name in local if name in stale]
+    if todo or not catalog.is_current(config.root, {name: verdict_keys(config, name, names) for name in names}, config.policy):
+        todo.append("catalog")
+    return todo
+
+
+def summary(config: Config) -> str:
+    """Return the funnel as a table, and where to look."""
+    rows = catalog.funnel(config.root / "corpus.duckdb")
+    lines = ["", f"{'stage':<15}{'in':>12}{'dropped':>12}{'kept':>12}{'dropped %':>12}"]
+    for name, came, dropped, kept in rows:
+        lines.append(f"{name:<15}{came:>12,}{dropped:>12,}{kept:>12,}{dropped / came if came else 0:>12.1%}")
+    return "\n".join([*lines, "", f"catalog     duckdb -readonly {config.root}/corpus.duckdb   (ready questions: sql/queries/)"])
+
+
+def sources(config: Config) -> list[str]:
+    """Return the sources of the corpus: the configured ones (or, where none are, all there are) and the traces."""
+    present = shards.sources(config.root)
+    if config.sources:
+        listed = {s.name for s in ingest.resolve(config.sources)}
+        present = [name for name in present if name in listed or _is_trace(config.root, name)]
+    if not present:
+        raise FileNotFoundError(f"no records under {config.root}/records and no sources given; name some: sources=<file|folder|glob|hub:name>")
+    return present
+
+
+def ingest_sources(config: Config) -> list[str]:
+    """Write records/ and quarantine/ of every configured source; returns what to say about it."""
+    counts = ingest.run(config.root, ingest.resolve(config.sources), config.ingest, normalise.normalise, config.engine, config.workers)
+    records, bad = (sum(c[i] for c in counts.values()) for i in (0, 1))
+    return [f"ingest: {len(counts)} sources, {records:,} records, {bad:,} rows quarantined"]
+
+
+def compare(config: Config, name: str) -> int:
+    """Run a judge that compares records with one another; returns the records it read, 0 where all was done."""
+    return int(GLOBAL[name].run(config.root, sources(config), getattr(config, name), config.engine, config.workers))
+
+
+def judge_shards(config: Config) -> dict[str, int]:
+    """Run the judges that see one shard at a time, in one pass over the text."""
+    return judge.judge(config.root, sources(config), _local(config), config.engine, config.workers)
+
+
+def build_catalog(config: Config) -> None:
+    """Put the verdicts side by side and build the catalog over them."""
+    names = sources(config)
+    for name in names:
+        catalog.consolidate(config.root, name, verdict_keys(config, name, names))
+    catalog.build(config.root, names, config.policy)
+
+
+def verdict_keys(config: Config, source: str, names: list[str]) -> dict[str, str]:
+    """Return stage → key that up-to-date verdicts on a source carry: the requested stages, and others that still hold."""
+    records = shards.read_manifest(shards.folder(config.root, "records", source))
+    if records is None:
+        raise FileNotFoundError(f"{config.root}/records/{source} is not finished; run curate again")
+    keys = {name: module.key(config.root, names, getattr(config, name)) for name, module in GLOBAL.items()}
+    return keys | {name: judge.key(name, value, records) for name, value in _local(config, catalog.STAGES).items()}
+
+
+def _local(config: Config, stages: tuple[str, ...] = ()) -> dict[str, BaseModel]:
+    chosen: dict[str, Any] = {name: getattr(config, name) for name in stages or config.stages if name not in GLOBAL}
+    if "decontaminate" in chosen and config.benchmarks:
+        cache = str(config.root / "work" / "decontaminate")
+        chosen["decontaminate"] = config.decontaminate.model_copy(update={"benchmarks": config.benchmarks, "cache": cache})
+    return chosen
+
+
+def _is_compared(config: Config, name: str, names: list[str]) -> bool:
+    key = GLOBAL[name].key(config.root, names, getattr(config, name))
+    return all(shards.is_done(shards.folder(config.root, "verdicts", name, source), key) for source in names)
+
+
+def _is_trace(root: Path, source: str) -> bool:
+    manifest = shards.read_manifest(shards.folder(root, "records", source))
+    return manifest is not None and manifest.stage == "synthesise"

@@ -1,0 +1,27 @@
+-- one row a record: its measures, and each content judge's reason to drop it under the policy (null: it keeps it)
+SELECT
+    j.*,
+    CASE
+        WHEN NOT j.language_keep AND NOT list_contains(p.allow, j.language_reason) THEN j.language_reason
+        WHEN NOT list_contains(p.languages, j.language_lang) AND NOT list_contains(p.allow, 'other_language')
+            THEN 'other_language'
+        WHEN j.language_prob < p.min_language_prob THEN 'low_language_confidence'
+        WHEN p.require_agreement AND NOT j.language_agreement AND NOT list_contains(j.skill_skills, 'translation')
+            THEN 'language_disagreement'
+    END AS language_drop,
+    CASE
+        WHEN NOT j.quality_keep AND len(list_filter(j.quality_flags, lambda f: list_contains(p.allow, f))) = 0
+            THEN j.quality_reason
+        WHEN j.quality_score < p.min_quality THEN 'low_quality_score'
+    END AS quality_drop,
+    CASE WHEN NOT j.skill_keep AND NOT list_contains(p.allow, j.skill_reason) THEN j.skill_reason END AS skill_drop,
+    CASE
+        WHEN NOT j.decontaminate_keep AND NOT list_contains(p.allow, j.decontaminate_reason) THEN j.decontaminate_reason
+    END AS decontaminate_drop,
+    CASE
+        WHEN NOT j.tokens_keep AND NOT list_contains(p.allow, j.tokens_reason) THEN j.tokens_reason
+        WHEN j.tokens_n_tokens > p.max_tokens THEN 'too_long'
+        WHEN j.tokens_n_target_tokens < p.min_target_tokens THEN 'no_target_tokens'
+    END AS tokens_drop,
+    coalesce(language_drop, quality_drop, skill_drop, decontaminate_drop, tokens_drop) IS NULL AS survives
+FROM judged AS j, policy AS p
