@@ -11,7 +11,6 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation import shards
@@ -42,7 +41,9 @@ class Policy(BaseModel):
     """The thresholds of the cut: data, applied in sql/ruled.sql, so that moving one re-runs no judge."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    languages: tuple[str, ...] = Field(("zh", "en", "und"), description="kept conversation languages (und: only digits)")
+    languages: tuple[str, ...] = Field(
+        ("zh", "en", "und"), description="kept conversation languages (und: only digits)"
+    )
     min_language_prob: float = Field(0.0, description="least confidence in the language")
     require_agreement: bool = Field(False, description="drop answers in another language than the question's")
     min_quality: float = Field(0.0, description="least heuristic quality score, 0 to 1")
@@ -71,9 +72,7 @@ def consolidate(root: Path, source: str, keys: dict[str, str]) -> bool:
 
 
 def _judged_key(root: Path, source: str, keys: dict[str, str]) -> tuple[shards.Manifest, dict[str, str], str]:
-    records = shards.read_manifest(shards.folder(root, "records", source))
-    if records is None:
-        raise FileNotFoundError(f"{root}/records/{source} is not finished; run ingest first")
+    records = shards.finished(shards.folder(root, "records", source))
     done = {stage: shards.read_manifest(shards.folder(root, "verdicts", stage, source)) for stage in STAGES}
     present = {s: m.output for s, m in done.items() if m is not None and m.key == keys.get(s)}
     return records, present, digest("judged", records.output, present, str(judged_schema()))
@@ -97,7 +96,7 @@ def judged_schema() -> pa.Schema:
 
 
 def _side_by_side(root: Path, source: str, file: str, present: dict[str, str]) -> pa.Table:
-    table = pq.read_table(shards.folder(root, "records", source) / file, columns=["id", *CARRIED])
+    table = shards.read_shard(shards.folder(root, "records", source) / file, ["id", *CARRIED])
     ids = id_bytes(table["id"])
     for stage in STAGES:
         columns = [f for f in module(stage).SCHEMA if f.name != "id"]
@@ -105,9 +104,11 @@ def _side_by_side(root: Path, source: str, file: str, present: dict[str, str]) -
             for f in columns:
                 table = table.append_column(f"{stage}_{f.name}", pa.nulls(table.num_rows, f.type))
             continue
-        verdicts = pq.read_table(shards.folder(root, "verdicts", stage, source) / file)
+        verdicts = shards.read_shard(shards.folder(root, "verdicts", stage, source) / file)
         if not (id_bytes(verdicts["id"]) == ids).all():
-            raise ValueError(f"{root}/verdicts/{stage}/{source}/{file} is not aligned with its records; delete it and rerun")
+            raise ValueError(
+                f"{root}/verdicts/{stage}/{source}/{file} is not aligned with its records; delete it and rerun"
+            )
         for f in columns:
             table = table.append_column(f"{stage}_{f.name}", verdicts[f.name])
     return table.cast(judged_schema())
@@ -170,7 +171,9 @@ def cut(root: Path) -> str:
 def connect(catalog: Path) -> duckdb.DuckDBPyConnection:
     """Open the catalog read-only; raises FileNotFoundError where curation has not built one."""
     if not catalog.is_file():
-        raise FileNotFoundError(f"no catalog at {catalog}; run `prefect run curate root={catalog.parent} sources=…` first")
+        raise FileNotFoundError(
+            f"no catalog at {catalog}; run `prefect run curate root={catalog.parent} sources=…` first"
+        )
     return duckdb.connect(str(catalog), read_only=True)
 
 
@@ -179,7 +182,9 @@ def _relations(root: Path, sources: list[str], policy: Policy) -> dict[str, str]
         folders = [shards.folder(root, *stage, source) for source in sources]
         return [path for folder in folders if shards.read_manifest(folder) for path in shards.shard_paths(folder)]
 
-    observations = sorted(p for p in root.glob("search/*/observations.parquet") if (p.parent / shards.MANIFEST).is_file())
+    observations = sorted(
+        p for p in root.glob("search/*/observations.parquet") if (p.parent / shards.MANIFEST).is_file()
+    )
     lineage = sorted(p for p in root.glob("handoff/*/lineage.parquet") if (p.parent / shards.MANIFEST).is_file())
     return {
         "records": relation(files("records"), RECORD),
@@ -209,7 +214,9 @@ def _unglob(path: str) -> str:
 
 
 def _policy(policy: Policy) -> str:
-    return ", ".join(f"{_literal(value)} AS {name}" for name, value in policy.model_dump().items() if not isinstance(value, dict))
+    return ", ".join(
+        f"{_literal(value)} AS {name}" for name, value in policy.model_dump().items() if not isinstance(value, dict)
+    )
 
 
 def _literal(value: object) -> str:
@@ -225,14 +232,19 @@ def _literal(value: object) -> str:
 def funnel(catalog: Path) -> list[tuple[str, int, int, int]]:
     """Return (stage, records in, dropped, kept) for each stage in the order of the cut."""
     with connect(catalog) as con:
-        return [tuple(row) for row in con.execute("SELECT stage, records_in, dropped, kept FROM funnel ORDER BY position").fetchall()]
+        return [
+            tuple(row)
+            for row in con.execute("SELECT stage, records_in, dropped, kept FROM funnel ORDER BY position").fetchall()
+        ]
 
 
 def check_bands(rows: list[tuple[str, int, int, int]], policy: Policy) -> None:
     """Raise ValueError where the funnel does not add up, or a stage drops more than the policy allows."""
     for (stage, came, dropped, kept), (_, _, _, before) in zip(rows[1:], rows[:-1], strict=True):
         if came != dropped + kept or came != before:
-            raise ValueError(f"{stage}: {came} records in, {dropped} dropped, {kept} kept, {before} kept before: they do not add up")
+            raise ValueError(
+                f"{stage}: {came} records in, {dropped} dropped, {kept} kept, {before} kept before: they do not add up"
+            )
         most = policy.max_drop_stages.get(stage, policy.max_drop)
         if came and dropped / came > most:
             raise ValueError(
@@ -240,4 +252,3 @@ def check_bands(rows: list[tuple[str, int, int, int]], policy: Policy) -> None:
                 f"policy.max_drop allows. Look at them: SELECT reason, count(*) FROM {stage} GROUP BY reason. "
                 f"If they are right to go: policy.max_drop_stages.{stage}=1"
             )
-

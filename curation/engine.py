@@ -13,9 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from datatrove.executor import LocalPipelineExecutor, SlurmPipelineExecutor
-from datatrove.executor.base import PipelineExecutor
-from datatrove.pipeline.base import PipelineStep
 from loguru import logger
 from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
@@ -34,28 +31,6 @@ class Engine(BaseModel):
     qos: str = Field("", description="Slurm QOS; empty where the cluster has none")
 
 
-class Place(PipelineStep):
-    """The one datatrove step: each rank works through its own units and notes its progress in a file."""
-
-    name = "place"
-    type = "cuvee"
-
-    def __init__(self, ranks: list[list[Any]], work: Callable[[Any], int], progress: Path) -> None:
-        super().__init__()
-        self.ranks, self.work, self.progress = ranks, work, progress
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        logger.disable("datatrove")  # in the worker, where one line a task would drown the progress bar
-
-    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
-        with (self.progress / str(rank)).open("a") as notes:
-            for unit in self.ranks[rank]:
-                notes.write(f"{self.work(unit)}\n")
-                notes.flush()
-        yield from ()
-
-
 def place(
     units: Sequence[Any], work: Callable[[Any], int], engine: Engine, workers: int, title: str, total: int
 ) -> None:
@@ -65,6 +40,8 @@ def place(
     """
     if not units:
         return
+    from curation.rank import Place
+
     logger.disable("datatrove")
     workers = max(1, min(workers, len(units)))
     count = min(len(units), workers * RANKS_PER_WORKER)
@@ -77,7 +54,9 @@ def place(
             executor.run()
 
 
-def _executor(engine: Engine, step: Place, tasks: int, workers: int, folder: str) -> PipelineExecutor:
+def _executor(engine: Engine, step: Any, tasks: int, workers: int, folder: str) -> Any:
+    from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
+
     if engine.kind == "local":
         return LocalPipelineExecutor([step], tasks=tasks, workers=workers, logging_dir=folder, skip_completed=False)
     if engine.kind == "slurm":
@@ -85,8 +64,6 @@ def _executor(engine: Engine, step: Place, tasks: int, workers: int, folder: str
             [step], tasks=tasks, workers=workers, time=engine.time, partition=engine.partition, qos=engine.qos,
             mem_per_cpu_gb=engine.mem_gb, logging_dir=folder, sbatch_args={"wait": ""},
         )  # fmt: skip
-    from datatrove.executor import RayPipelineExecutor
-
     return RayPipelineExecutor([step], tasks=tasks, workers=workers, mem_per_cpu_gb=engine.mem_gb, logging_dir=folder)
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Protocol, cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from curation import shards
@@ -64,14 +63,14 @@ def _inputs(stage: str, settings: BaseModel) -> dict[str, str]:
 
 def stale(root: Path, source: str, settings: dict[str, BaseModel]) -> dict[str, str]:
     """Return stage → key for the judges whose verdicts on this source are missing or out of date."""
-    records = shards.read_manifest(shards.folder(root, "records", source))
-    if records is None:
-        raise FileNotFoundError(f"{root}/records/{source} is not finished; run ingest first")
+    records = shards.finished(shards.folder(root, "records", source))
     keys = {stage: key(stage, value, records) for stage, value in settings.items()}
     return {s: k for s, k in keys.items() if not shards.is_done(shards.folder(root, "verdicts", s, source), k)}
 
 
-def judge(root: Path, sources: Sequence[str], settings: dict[str, BaseModel], engine: Engine, workers: int) -> dict[str, int]:
+def judge(
+    root: Path, sources: Sequence[str], settings: dict[str, BaseModel], engine: Engine, workers: int
+) -> dict[str, int]:
     """Run every stale judge on every source; returns the number of records each judge read (0: all done before).
 
     Raises ValueError where a judge's verdicts do not line up with its records.
@@ -80,6 +79,8 @@ def judge(root: Path, sources: Sequence[str], settings: dict[str, BaseModel], en
     units = [u for source in sources if work[source] for u in _units(root, source, settings, work[source])]
     units.sort(key=lambda u: -u.rows)
     stages = [s for s in settings if any(s in w for w in work.values())]
+    for stage in stages:  # here first: an index is built once, not by every worker, and a missing model is told early
+        _prepared(stage, settings[stage])
     place(units, judge_shard, engine, workers, " + ".join(stages), sum(u.rows for u in units))
     for source, keys in work.items():
         for stage, stage_key in keys.items():
@@ -88,8 +89,7 @@ def judge(root: Path, sources: Sequence[str], settings: dict[str, BaseModel], en
 
 
 def _units(root: Path, source: str, settings: dict[str, BaseModel], keys: dict[str, str]) -> list[Unit]:
-    records = shards.read_manifest(shards.folder(root, "records", source))
-    assert records is not None  # stale() has read it
+    records = shards.finished(shards.folder(root, "records", source))
     for stage in keys:  # from here until finish() these verdicts count as not done
         (shards.folder(root, "verdicts", stage, source) / shards.MANIFEST).unlink(missing_ok=True)
     judges = tuple((stage, settings[stage], keys[stage]) for stage in keys)
@@ -98,7 +98,7 @@ def _units(root: Path, source: str, settings: dict[str, BaseModel], keys: dict[s
 
 def judge_shard(unit: Unit) -> int:
     """Write the verdicts of one shard; returns its rows."""
-    records = pq.read_table(shards.folder(unit.root, "records", unit.source) / unit.file)
+    records = shards.read_shard(shards.folder(unit.root, "records", unit.source) / unit.file)
     for stage, settings, stage_key in unit.judges:
         path = shards.folder(unit.root, "verdicts", stage, unit.source) / unit.file
         if not shards.has_shard(path, stage_key):
@@ -113,7 +113,9 @@ def verdicts(stage: str, settings: BaseModel, records: pa.Table) -> pa.Table:
         raise ValueError(f"{stage}: verdicts are not aligned with their records; this is a defect of curation/{stage}")
     unnamed = pa.compute.sum(pa.compute.equal(table["keep"], pa.compute.is_valid(table["reason"]))).as_py()
     if unnamed:
-        raise ValueError(f"{stage}: {unnamed} verdicts where keep and reason disagree (a drop needs a reason, a keep none)")
+        raise ValueError(
+            f"{stage}: {unnamed} verdicts where keep and reason disagree (a drop needs a reason, a keep none)"
+        )
     return table
 
 

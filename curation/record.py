@@ -57,7 +57,8 @@ def flat_turns(records: pa.Table) -> Turns:
     column = records.column("turns").combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks else pa.array([], TURNS)
-    offsets = column.offsets.to_numpy().astype(np.int64)
+    starts = column.offsets  # read from its buffer, since to_numpy() would import pandas in every worker
+    offsets = np.frombuffer(starts.buffers()[1], np.int32, len(starts), starts.offset * 4).astype(np.int64)
     values = column.values.slice(offsets[0], offsets[-1] - offsets[0])
     return Turns(offsets - offsets[0], values.field("role"), values.field("content"))
 

@@ -67,10 +67,7 @@ def is_done(folder: Path, key: str) -> bool:
 
 def shard_paths(folder: Path) -> list[Path]:
     """Return the folder's shards in order; raises FileNotFoundError where the folder is not finished."""
-    manifest = read_manifest(folder)
-    if manifest is None:
-        raise FileNotFoundError(f"{folder} has no {MANIFEST}: the stage that writes it has not finished; run it again")
-    return [folder / s.file for s in manifest.shards]
+    return [folder / s.file for s in finished(folder).shards]
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -101,7 +98,9 @@ def has_shard(path: Path, key: str) -> bool:
     return metadata.get(KEY) == key.encode()
 
 
-def finish(folder: Path, stage: str, source: str, key: str, facts: dict[str, int | float | str] | None = None) -> Manifest:
+def finish(
+    folder: Path, stage: str, source: str, key: str, facts: dict[str, int | float | str] | None = None
+) -> Manifest:
     """Write the manifest over the folder's `part-*-of-*.parquet` files of this key; files of other keys are removed."""
     shards = []
     for path in sorted(folder.glob("part-*-of-*.parquet")):
@@ -132,10 +131,24 @@ def write_source(folder: Path, stage: str, source: str, key: str, tables: Iterab
     return rows
 
 
+def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Return one shard; pq.read_table would import the dataset machinery, two CPU-seconds in every worker."""
+    with pq.ParquetFile(path) as file:
+        return file.read(columns)
+
+
 def read_shards(folder: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """Yield the folder's shards in order, one table each."""
     for path in shard_paths(folder):
-        yield pq.read_table(path, columns=columns)
+        yield read_shard(path, columns)
+
+
+def finished(folder: Path) -> Manifest:
+    """Return the folder's manifest; raises FileNotFoundError where the folder is not finished."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise FileNotFoundError(f"{folder} has no {MANIFEST}: the stage that writes it has not finished; run it again")
+    return manifest
 
 
 def folder(root: Path, *parts: str) -> Path:

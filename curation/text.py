@@ -17,7 +17,9 @@ FNV_PRIME = np.uint64(1099511628211)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 finaliser, Steele et al. 2014
 MIX_2 = np.uint64(0x94D049BB133111EB)
 DIGIT = np.uint64(1)
-ASCII = np.array([ord(c.lower()) if (c := chr(n)).isalnum() else 0 for n in range(128)], np.uint8)  # folded word characters
+ASCII = np.array(
+    [ord(c.lower()) if (c := chr(n)).isalnum() else 0 for n in range(128)], np.uint8
+)  # folded word characters
 _ONE_OFF = np.uint64(0xFFFFFFFFFFFFFFFE)
 
 
@@ -118,7 +120,7 @@ def _fold_hashes(data, offsets, out):  # type: ignore[no-untyped-def]
             point, width = decode(data, position, end)
             position += width
             _, point = _classify(point)
-            if (point >= 9 and point <= 13) or point == 32 or point == 0xA0 or point == 0x3000:
+            if (point >= 9 and point <= 13) or point in (32, 0xA0, 0x3000):
                 gap = begun
                 continue
             if gap:
@@ -135,15 +137,16 @@ def _classify(point):  # type: ignore[no-untyped-def]
     if point >= 0xFF01 and point <= 0xFF5E:
         point -= 0xFEE0  # full-width forms
     if point < 128:
-        if point >= 65 and point <= 90:
-            return 1, point + 32
-        if (point >= 97 and point <= 122) or (point >= 48 and point <= 57):
-            return 1, point
-        return 0, point
+        folded = np.int64(ASCII[point])
+        return (1, folded) if folded else (0, point)
     if _is_ideograph(point):
         return 2, point
     if _is_letter(point):
-        if (point >= 0xC0 and point <= 0xDE) or (point >= 0x391 and point <= 0x3A9) or (point >= 0x410 and point <= 0x42F):
+        if (
+            (point >= 0xC0 and point <= 0xDE)
+            or (point >= 0x391 and point <= 0x3A9)
+            or (point >= 0x410 and point <= 0x42F)
+        ):
             return 1, point + 32  # Latin-1, Greek and Cyrillic capitals
         return 1, point
     return 0, point
@@ -171,19 +174,18 @@ def _is_ideograph(point):  # type: ignore[no-untyped-def]
     return (
         (point >= 0x4E00 and point <= 0x9FFF)
         or (point >= 0x3400 and point <= 0x4DBF)
-        or (point >= 0x3041 and point <= 0x30FF and point != 0x30A0 and point != 0x30FB)
+        or (point >= 0x3041 and point <= 0x30FF and point not in (0x30A0, 0x30FB))
         or (point >= 0xAC00 and point <= 0xD7A3)
         or (point >= 0xF900 and point <= 0xFAFF)
         or (point >= 0x20000 and point <= 0x323AF)
-        or point == 0x3005
-        or point == 0x3007
+        or point in (0x3005, 0x3007)
     )
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _is_letter(point):  # type: ignore[no-untyped-def]
     """Alphabets below the general punctuation block, and the Latin extensions after it."""
-    return (point >= 0xC0 and point < 0x2000 and point != 0xD7 and point != 0xF7) or (point >= 0x2C00 and point < 0x2E00)
+    return (point >= 0xC0 and point < 0x2000 and point not in (0xD7, 0xF7)) or (point >= 0x2C00 and point < 0x2E00)
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -44,7 +44,10 @@ def main(argv: list[str]) -> int:
     from flows.config import ConfigError, nearest
 
     if name not in COMMANDS:
-        print(f"prefect run: unknown flow {name!r}{nearest(name, tuple(COMMANDS))}; flows are {', '.join(COMMANDS)}", file=sys.stderr)
+        print(
+            f"prefect run: unknown flow {name!r}{nearest(name, tuple(COMMANDS))}; flows are {', '.join(COMMANDS)}",
+            file=sys.stderr,
+        )
         return 2
     if "--help" in argv or "-h" in argv:
         print(_help(name))
@@ -101,7 +104,9 @@ def _run(name: str, config: Any) -> int:
 
     for logger in ("prefect.flow_runs", "prefect.task_runs", "prefect.engine"):
         logging.getLogger(logger).addFilter(_without_traceback)
-    slow_start = {} if STARTUP.name in os.environ else {STARTUP: 120}  # 20 s, Prefect's own default, is too short on a small box
+    slow_start = (
+        {} if STARTUP.name in os.environ else {STARTUP: 120}
+    )  # 20 s, Prefect's own default, is too short on a small box
     with temporary_settings(updates=slow_start):
         getattr(module, COMMANDS[name].module.split(".")[-1])(config)
     print(module.summary(config))
@@ -128,7 +133,15 @@ def _verify(pairs: list[str]) -> int:
 def _overview() -> str:
     rows = [f"  {name:<16}{command.about}" for name, command in COMMANDS.items()]
     return "\n".join(
-        ["Run a Cuvée flow.", "", f"Usage: {USAGE}", "", *rows, "", "`prefect run <flow> --help` lists a flow's keys with defaults and meaning."]
+        [
+            "Run a Cuvée flow.",
+            "",
+            f"Usage: {USAGE}",
+            "",
+            *rows,
+            "",
+            "`prefect run <flow> --help` lists a flow's keys with defaults and meaning.",
+        ]
     )
 
 
@@ -138,14 +151,25 @@ def _help(name: str) -> str:
     command = COMMANDS[name]
     lines = [f"{name}: {command.about}", "", f"Usage: prefect run {name} [--config file.yaml] [key=value …]"]
     if name == "verify-handoff":
-        return "\n".join([*lines[:2], "Usage: prefect run verify-handoff path=<folder>", "", "Exit code 1 and the name of the check where one fails."])
+        return "\n".join(
+            [
+                *lines[:2],
+                "Usage: prefect run verify-handoff path=<folder>",
+                "",
+                "Exit code 1 and the name of the check where one fails.",
+            ]
+        )
     section = None
     for key, (kind, default, meaning) in keys().items():
         part = key.split(".")[0] if "." in key else ""
         if part and part not in command.reads:
             continue
         if part != section:
-            lines += ["", f"{part or 'common'} keys" + (f" ({part}. may be left out)" if part and part == command.section else "")]
+            lines += [
+                "",
+                f"{part or 'common'} keys"
+                + (f" ({part}. may be left out)" if part and part == command.section else ""),
+            ]
             section = part
         lines.append(f"  {key}={_show(default)}  [{kind}]\n      {meaning}")
     return "\n".join(lines)

@@ -10,11 +10,19 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from curation import decontaminate, exact, fuzzy, ingest, language, quality, skill, synthesise, tokens
 from curation.catalog import STAGES, Policy
+from curation.decontaminate import Settings as Decontaminate
 from curation.engine import Engine
-from mixtures import handoff, search, swarm
-from mixtures.proxy import local
+from curation.exact import Settings as Exact
+from curation.fuzzy import Settings as Fuzzy
+from curation.ingest import Settings as Ingest
+from curation.language import Settings as Language
+from curation.quality import Settings as Quality
+from curation.skill import Settings as Skill
+from curation.synthesise import Settings as Synthesise
+from curation.tokens import Settings as Tokens
+from mixtures.handoff.manifest import Settings as Handoff
+from mixtures.proxy.settings import Settings as Proxy
 
 
 class ConfigError(ValueError):
@@ -26,25 +34,26 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     root: Path = Field(Path(".cuvee/corpus"), description="the corpus root: holds everything that a run writes")
-    sources: tuple[str | dict[str, Any], ...] = Field((), description="raw data: file, folder, glob or hub:name; empty: what the root holds")
+    sources: tuple[str | dict[str, Any], ...] = Field(
+        (), description="raw data: file, folder, glob or hub:name; empty: what the root holds"
+    )
     benchmarks: str = Field("", description="folder of benchmark files to decontaminate against")
     stages: tuple[str, ...] = Field(STAGES, description="judges to run, e.g. exact,fuzzy (ingest always runs)")
     workers: int = Field(os.cpu_count() or 1, ge=1, description="processes at a time")
     engine: Engine = Engine()
-    ingest: ingest.Settings = ingest.Settings()
-    exact: exact.Settings = exact.Settings()
-    fuzzy: fuzzy.Settings = fuzzy.Settings()
-    language: language.Settings = language.Settings()
-    quality: quality.Settings = quality.Settings()
-    skill: skill.Settings = skill.Settings()
-    decontaminate: decontaminate.Settings = decontaminate.Settings()
-    tokens: tokens.Settings = tokens.Settings()
+    ingest: Ingest = Ingest()
+    exact: Exact = Exact()
+    fuzzy: Fuzzy = Fuzzy()
+    language: Language = Language()
+    quality: Quality = Quality()
+    skill: Skill = Skill()
+    decontaminate: Decontaminate = Decontaminate()
+    tokens: Tokens = Tokens()
     policy: Policy = Policy()
-    synthesise: synthesise.Settings = synthesise.Settings()
-    swarm: swarm.Settings = swarm.Settings()
-    proxy: local.Settings = local.Settings()
-    search: search.Settings = search.Settings()
-    handoff: handoff.Settings = handoff.Settings()
+    synthesise: Synthesise = Synthesise(model="default")
+    proxy: Proxy = Proxy()
+    mixture: str = Field("", description="a mixture.json to hand off instead of the one that the search chose")
+    handoff: Handoff = Handoff()
 
     @field_validator("root")
     @classmethod
@@ -97,7 +106,11 @@ def keys(model: type[BaseModel] = Config, prefix: str = "") -> dict[str, tuple[s
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found |= keys(kind, f"{prefix}{name}.")
         else:
-            title = kind.__name__ if isinstance(kind, type) and not getattr(kind, "__args__", ()) else str(kind).replace("typing.", "")
+            title = (
+                kind.__name__
+                if isinstance(kind, type) and not getattr(kind, "__args__", ())
+                else str(kind).replace("typing.", "")
+            )
             found[prefix + name] = (title, field.get_default(call_default_factory=True), field.description or "")
     return found
 
@@ -105,10 +118,14 @@ def keys(model: type[BaseModel] = Config, prefix: str = "") -> dict[str, tuple[s
 def _full(name: str, section: str | None) -> str:
     known = keys()
     for candidate in (name, f"{section}.{name}"):
-        if candidate in known or any(candidate.startswith(k + ".") and v[0].startswith("dict") for k, v in known.items()):
+        if candidate in known or any(
+            candidate.startswith(k + ".") and v[0].startswith("dict") for k, v in known.items()
+        ):
             return candidate
     if any(k.startswith(name + ".") for k in known):
-        raise ConfigError(f"{name} is a section: set one of its keys, {', '.join(k for k in known if k.startswith(name + '.'))}")
+        raise ConfigError(
+            f"{name} is a section: set one of its keys, {', '.join(k for k in known if k.startswith(name + '.'))}"
+        )
     short = [k.removeprefix(f"{section}.") for k in known]
     raise ConfigError(f"unknown key {name!r}{nearest(name, [*known, *short])}; `prefect run <flow> --help` lists them")
 

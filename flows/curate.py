@@ -32,14 +32,18 @@ def curate(config: Config) -> None:
             log.info("%s: %s", name, f"{read:,} records" if read else "already done")
     stage("catalog", build_catalog)(config)
     rows = catalog.funnel(config.root / "corpus.duckdb")
-    create_table_artifact([dict(zip(("stage", "in", "dropped", "kept"), row, strict=True)) for row in rows], key="funnel")
+    create_table_artifact(
+        [dict(zip(("stage", "in", "dropped", "kept"), row, strict=True)) for row in rows], key="funnel"
+    )
     catalog.check_bands(rows, config.policy)
 
 
 def pending(config: Config) -> list[str]:
     """Return the stages with work to do, from their manifests alone; raises where the configured input is not there."""
     if config.sources and any(
-        not shards.is_done(shards.folder(config.root, "records", s.name), ingest.key(s, config.ingest))
+        not shards.is_done(
+            shards.folder(config.root, "records", s.name), ingest.key(s, config.ingest, normalise.normalise)
+        )
         for s in ingest.resolve(config.sources)
     ):
         return ["ingest", *config.stages, "catalog"]
@@ -48,7 +52,9 @@ def pending(config: Config) -> list[str]:
     local = _local(config)
     stale = {s for name in names for s in judge.stale(config.root, name, local)} if local else set()
     todo += [name for name in local if name in stale]
-    if todo or not catalog.is_current(config.root, {name: verdict_keys(config, name, names) for name in names}, config.policy):
+    if todo or not catalog.is_current(
+        config.root, {name: verdict_keys(config, name, names) for name in names}, config.policy
+    ):
         todo.append("catalog")
     return todo
 
@@ -59,7 +65,9 @@ def summary(config: Config) -> str:
     lines = ["", f"{'stage':<15}{'in':>12}{'dropped':>12}{'kept':>12}{'dropped %':>12}"]
     for name, came, dropped, kept in rows:
         lines.append(f"{name:<15}{came:>12,}{dropped:>12,}{kept:>12,}{dropped / came if came else 0:>12.1%}")
-    return "\n".join([*lines, "", f"catalog     duckdb -readonly {config.root}/corpus.duckdb   (ready questions: sql/queries/)"])
+    return "\n".join(
+        [*lines, "", f"catalog     duckdb -readonly {config.root}/corpus.duckdb   (ready questions: sql/queries/)"]
+    )
 
 
 def sources(config: Config) -> list[str]:
@@ -69,13 +77,17 @@ def sources(config: Config) -> list[str]:
         listed = {s.name for s in ingest.resolve(config.sources)}
         present = [name for name in present if name in listed or _is_trace(config.root, name)]
     if not present:
-        raise FileNotFoundError(f"no records under {config.root}/records and no sources given; name some: sources=<file|folder|glob|hub:name>")
+        raise FileNotFoundError(
+            f"no records under {config.root}/records and no sources given; name some: sources=<file|folder|glob|hub:name>"
+        )
     return present
 
 
 def ingest_sources(config: Config) -> list[str]:
     """Write records/ and quarantine/ of every configured source; returns what to say about it."""
-    counts = ingest.run(config.root, ingest.resolve(config.sources), config.ingest, normalise.normalise, config.engine, config.workers)
+    counts = ingest.run(
+        config.root, ingest.resolve(config.sources), config.ingest, config.engine, config.workers, normalise.normalise
+    )
     records, bad = (sum(c[i] for c in counts.values()) for i in (0, 1))
     return [f"ingest: {len(counts)} sources, {records:,} records, {bad:,} rows quarantined"]
 
@@ -100,9 +112,7 @@ def build_catalog(config: Config) -> None:
 
 def verdict_keys(config: Config, source: str, names: list[str]) -> dict[str, str]:
     """Return stage → key that up-to-date verdicts on a source carry: the requested stages, and others that still hold."""
-    records = shards.read_manifest(shards.folder(config.root, "records", source))
-    if records is None:
-        raise FileNotFoundError(f"{config.root}/records/{source} is not finished; run curate again")
+    records = shards.finished(shards.folder(config.root, "records", source))
     keys = {name: module.key(config.root, names, getattr(config, name)) for name, module in GLOBAL.items()}
     return keys | {name: judge.key(name, value, records) for name, value in _local(config, catalog.STAGES).items()}
 
@@ -111,7 +121,9 @@ def _local(config: Config, stages: tuple[str, ...] = ()) -> dict[str, BaseModel]
     chosen: dict[str, Any] = {name: getattr(config, name) for name in stages or config.stages if name not in GLOBAL}
     if "decontaminate" in chosen and config.benchmarks:
         cache = str(config.root / "work" / "decontaminate")
-        chosen["decontaminate"] = config.decontaminate.model_copy(update={"benchmarks": config.benchmarks, "cache": cache})
+        chosen["decontaminate"] = config.decontaminate.model_copy(
+            update={"benchmarks": config.benchmarks, "cache": cache}
+        )
     return chosen
 
 

@@ -38,7 +38,11 @@ def summary(config: Config) -> str:
     """Return what the traces came to."""
     if not config.synthesise.endpoints:
         return SKIPPED
-    traces = [m for s in shards.sources(config.root) if (m := shards.read_manifest(shards.folder(config.root, "records", s))) and m.stage == "synthesise"]
+    traces = [
+        m
+        for s in shards.sources(config.root)
+        if (m := shards.read_manifest(shards.folder(config.root, "records", s))) and m.stage == "synthesise"
+    ]
     return f"synthesize: {sum(m.rows for m in traces):,} accepted traces in {', '.join(m.source for m in traces) or 'no source'}"
 
 

@@ -17,9 +17,19 @@ TRANSIENT = (ConnectionError, TimeoutError, InterruptedError, BrokenPipeError)
 def _is_transient(_task: Any, _run: Any, state: Any) -> bool:
     """Say whether trying again can help: a bad input stays bad."""
     error = state.result(raise_on_failure=False)
-    return isinstance(error, TRANSIENT) or (isinstance(error, OSError) and error.errno in (5, 11, 16))  # EIO EAGAIN EBUSY
+    return isinstance(error, TRANSIENT) or (
+        isinstance(error, OSError) and error.errno in (5, 11, 16)
+    )  # EIO EAGAIN EBUSY
 
 
 def stage(name: str, function: Callable[..., Any]) -> Task[..., Any]:
     """Return `function` as a task of this name."""
-    return task(function, name=name, task_run_name=name, retries=2, retry_delay_seconds=5, retry_condition_fn=_is_transient, persist_result=False)
+    return task(
+        function,
+        name=name,
+        task_run_name=name,
+        retries=2,
+        retry_delay_seconds=5,
+        retry_condition_fn=_is_transient,
+        persist_result=False,
+    )

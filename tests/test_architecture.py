@@ -9,7 +9,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = {"curation": {"curation"}, "mixtures": {"mixtures", "curation"}, "flows": {"flows", "mixtures", "curation"}}
-STAGES = {"ingest", "normalise", "synthesise", "exact", "fuzzy", "language", "quality", "skill", "decontaminate", "tokens"}
+STAGES = {
+    "ingest",
+    "normalise",
+    "synthesise",
+    "exact",
+    "fuzzy",
+    "language",
+    "quality",
+    "skill",
+    "decontaminate",
+    "tokens",
+}
 FILES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 
 
@@ -43,7 +54,9 @@ def test_only_flows_know_prefect(path: Path) -> None:
     assert "prefect" not in {module.split(".")[0] for module in imports(path)}
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.relative_to(ROOT).parts[0] == "curation" and stage(p) in STAGES], ids=name)
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if p.relative_to(ROOT).parts[0] == "curation" and stage(p) in STAGES], ids=name
+)
 def test_stages_never_import_each_other(path: Path) -> None:
     own = stage(path)
     others = {m.split(".")[1] for m in imports(path) if m.startswith("curation.")} & STAGES - {own}

@@ -2,8 +2,8 @@
 SELECT
     source,
     count(*) AS records,
-    count(*) FILTER (keep) AS kept,
-    round(100.0 * kept / records, 1) AS kept_percent,
+    count(*) FILTER (keep) AS survivors,
+    round(100.0 * survivors / records, 1) AS percent,
     count(*) FILTER (stage = 'exact') AS exact,
     count(*) FILTER (stage = 'fuzzy') AS fuzzy,
     count(*) FILTER (stage = 'language') AS language,

@@ -2,8 +2,8 @@
 SELECT
     domain,
     count(*) AS records,
-    sum(n_tokens) AS tokens,
-    sum(n_target_tokens) AS target_tokens,
+    sum(n_tokens)::BIGINT AS tokens,
+    sum(n_target_tokens)::BIGINT AS target_tokens,
     round(sum(n_tokens) / sum(sum(n_tokens)) OVER (), 4) AS natural_weight,
     round(1.4e9 / sum(sum(n_tokens)) OVER (), 1) AS epochs_at_1_4b
 FROM domains

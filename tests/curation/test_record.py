@@ -24,7 +24,17 @@ def test_folding_keeps_chinese_as_it_is() -> None:
 def test_a_record_id_depends_on_source_row_and_content_and_nothing_else() -> None:
     content = content_hash([("user", "a")])
     assert record_id("s", "1", content) == record_id("s", "1", content)
-    assert len({record_id("s", "1", content), record_id("t", "1", content), record_id("s", "2", content), record_id("s1", "", content)}) == 4
+    assert (
+        len(
+            {
+                record_id("s", "1", content),
+                record_id("t", "1", content),
+                record_id("s", "2", content),
+                record_id("s1", "", content),
+            }
+        )
+        == 4
+    )
 
 
 def test_flat_turns_of_a_slice_belong_to_the_slice() -> None:

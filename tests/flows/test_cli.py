@@ -33,7 +33,10 @@ def test_a_flows_help_lists_its_keys_with_default_and_meaning() -> None:
 
 
 def test_python_dash_m_flows_is_the_same_command() -> None:
-    plain, module = run(PREFECT, "run", "handoff", "--help"), run(sys.executable, "-m", "flows", "run", "handoff", "--help")
+    plain, module = (
+        run(PREFECT, "run", "handoff", "--help"),
+        run(sys.executable, "-m", "flows", "run", "handoff", "--help"),
+    )
     assert plain.stdout == module.stdout
     assert module.returncode == 0
 

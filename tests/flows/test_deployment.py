@@ -28,18 +28,33 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.api = f"http://127.0.0.1:{port}/api"
-        self.env = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_API_URL": self.api, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+        self.env = {
+            **os.environ,
+            "PREFECT_HOME": str(home),
+            "PREFECT_API_URL": self.api,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        }
         command = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
         self.log = (home / "server.log").open("w")
         self.process = subprocess.Popen(command, env=self.env, cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT)
 
     def prefect(self, *arguments: str) -> str:
-        done = subprocess.run([PREFECT, "--no-prompt", *arguments], env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run(
+            [PREFECT, "--no-prompt", *arguments],
+            env=self.env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def ask(self, path: str, body: object) -> list[dict[str, object]]:
-        request = urllib.request.Request(self.api + path, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
+        request = urllib.request.Request(
+            self.api + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )  # noqa: S310
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return list(json.load(answer))
 
@@ -74,7 +89,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_every_flow_has_a_deployment(server: Server) -> None:
     listed = {(d["name"], d["entrypoint"]) for d in server.ask("/deployments/filter", {})}
-    assert {entry.split(":")[1] for _, entry in listed} == {"curate", "synthesize", "mixture_search", "handoff", "pipeline"}  # type: ignore[attr-defined]
+    assert {entry.split(":")[1] for _, entry in listed} == {
+        "curate",
+        "synthesize",
+        "mixture_search",
+        "handoff",
+        "pipeline",
+    }  # type: ignore[attr-defined]
 
 
 def test_a_cron_schedule_really_creates_runs(server: Server) -> None:
@@ -86,9 +107,17 @@ def test_a_cron_schedule_really_creates_runs(server: Server) -> None:
 
 def test_a_worker_runs_a_deployment_and_the_corpus_is_there(server: Server, tmp_path: Path) -> None:
     (tmp_path / "raw.jsonl").write_text(
-        "".join(json.dumps({"instruction": f"Name city number {i}", "output": f"It is called Town {i} by the sea."}) + "\n" for i in range(20))
+        "".join(
+            json.dumps({"instruction": f"Name city number {i}", "output": f"It is called Town {i} by the sea."}) + "\n"
+            for i in range(20)
+        )
     )
-    config = {"root": str(tmp_path / "corpus"), "sources": [str(tmp_path / "raw.jsonl")], "workers": 1, "policy": {"max_drop": 1.0}}
+    config = {
+        "root": str(tmp_path / "corpus"),
+        "sources": [str(tmp_path / "raw.jsonl")],
+        "workers": 1,
+        "policy": {"max_drop": 1.0},
+    }
     server.prefect("deployment", "run", "curate/nightly", "--param", f"config={json.dumps(config)}")
     server.prefect("worker", "start", "--pool", "cuvee", "--run-once")
     finished = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}

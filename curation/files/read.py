@@ -1,0 +1,141 @@
+"""What is in a file is told from its first bytes; its name only decides between readings that both fit."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from curation.files.document import document, one_value
+from curation.files.lines import jsonl
+from curation.files.row import MAX_DOCUMENT, MAX_MEMBERS, Bad, FaultError, Item, joined, replay
+from curation.files.tables import delimiter, parquet, table
+from curation.files.texts import LIST, blocks, is_logiqa, logiqa, yaml_rows
+from curation.files.unpack import CORRUPT, bounded, decompress, utf8
+
+ZIP, PARQUET = (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1"
+ENCRYPTED = 0x1  # bit of a zip member's flags
+
+
+def read(path: Path) -> Iterator[Item]:
+    """Yield the rows of one file, and Bad for each that cannot be read; raises OSError where the file cannot be opened."""
+    size = path.stat().st_size
+    with path.open("rb") as handle:
+        magic = handle.read(4)
+        handle.seek(0)
+        if magic in ZIP:
+            yield from _guarded(_zip(path), path.name)
+        elif magic == PARQUET or path.suffix.lower() == ".parquet":
+            yield from _guarded(parquet(path, path.name), path.name)
+        else:
+            yield from _guarded(_stream(cast("BinaryIO", handle), size, path.name), path.name)
+
+
+def _guarded(items: Iterator[Item], file: str) -> Iterator[Item]:
+    """Pass items on; where the rest cannot be read, or there was nothing, say so once."""
+    empty = True
+    try:
+        for item in items:
+            empty = False
+            yield item
+    except FaultError as fault:
+        yield Bad(file, None, fault.reason, fault.detail, "")
+    except CORRUPT as error:
+        yield Bad(file, None, "corrupt_archive", f"{file}: {error or type(error).__name__}; the rest of it is lost", "")
+    else:
+        if empty:
+            yield Bad(file, None, "empty_file", f"{file} holds no row", "")
+
+
+def _stream(handle: BinaryIO, size: int, file: str) -> Iterator[Item]:
+    chunks, bare = decompress(handle, size, file)
+    first = next(chunks, b"")
+    if first.startswith(PARQUET):
+        data = joined(replay(first, chunks), MAX_DOCUMENT, f"the Parquet in {file}")
+        yield from parquet(io.BytesIO(data), file)
+        return
+    if first.startswith(ZIP):
+        raise FaultError("nested_archive", f"{file} is an archive inside an archive; unpack the outer one")
+    head, text = utf8(replay(first, chunks), file)
+    yield from rows(head, text, file, bare.rsplit("!", 1)[-1])
+
+
+def rows(head: bytes, chunks: Iterator[bytes], file: str, name: str) -> Iterator[Item]:
+    """Yield the rows of a stream of UTF-8 chunks that begins with `head`."""
+    lowered = name.lower()
+    start = head.lstrip()
+    tabular = lowered.endswith((".csv", ".tsv", ".tab"))
+    if start[:1] in (b"{", b"[") and not (tabular and not one_value(start.split(b"\n", 1)[0])):
+        return jsonl(chunks, file) if _is_lines(start, lowered) else document(chunks, file)
+    text = head.decode("utf-8", "replace")
+    if not tabular:
+        if is_logiqa(text):
+            return logiqa(chunks, file)
+        if lowered.endswith((".yaml", ".yml")) or (not lowered.endswith(".txt") and LIST.match(text.lstrip())):
+            return yaml_rows(chunks, file)
+        if lowered.endswith((".jsonl", ".ndjson", ".jsonlines")):
+            return jsonl(chunks, file)
+        if lowered.endswith(".json"):
+            return document(chunks, file)
+    separator = "" if lowered.endswith((".txt", ".md")) else delimiter(text, lowered)
+    return table(chunks, file, text, separator) if separator else blocks(chunks, file)
+
+
+def _is_lines(start: bytes, name: str) -> bool:
+    """Tell JSON lines from one document: the first line is a whole value, and another line follows."""
+    first, _, rest = start.partition(b"\n")
+    following = rest.lstrip()[:1]
+    if not following and start[:1] == b"{":
+        return name.endswith((".jsonl", ".ndjson", ".jsonlines"))
+    if start[:1] == b"{":
+        return following == b"{" and (one_value(first) or name.endswith((".jsonl", ".ndjson", ".jsonlines")))
+    return following in (b"[", b"{") and one_value(first)
+
+
+def _zip(path: Path) -> Iterator[Item]:
+    with zipfile.ZipFile(path) as archive:
+        members = [m for m in archive.infolist() if not m.is_dir()]
+        if len(members) > MAX_MEMBERS:
+            raise FaultError("archive_bomb", f"{path.name} holds {len(members):,} files; the limit is {MAX_MEMBERS:,}")
+        for member in members:
+            file = f"{path.name}!{member.filename}"
+            yield from _guarded(_member(archive, member, file), file)
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str) -> Iterator[Item]:
+    parts = member.filename.replace("\\", "/").split("/")
+    if ".." in parts or parts[0] == "":
+        raise FaultError("unsafe_member", f"{file}: a name that leads out of the archive")
+    if parts[0] == "__MACOSX" or parts[-1].startswith("."):
+        raise FaultError("not_data", f"{file}: a file of the operating system")
+    if member.flag_bits & ENCRYPTED:
+        raise FaultError("encrypted", f"{file} is encrypted; unpack it by hand")
+    try:
+        with archive.open(member) as handle:
+            plain = bounded(iter(lambda: handle.read(1 << 20), b""), member.compress_size, file)
+            yield from _stream(cast("BinaryIO", _Pulled(plain)), member.file_size, file)
+    except NotImplementedError as error:  # a compression method that zipfile does not know
+        raise FaultError("corrupt_archive", f"{file}: {error}") from error
+
+
+class _Pulled(io.RawIOBase):
+    """Chunks as a stream to read from."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        super().__init__()
+        self.chunks, self.rest = chunks, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        limit = MAX_DOCUMENT if size is None or size < 0 else size
+        while len(self.rest) < limit:
+            chunk = next(self.chunks, b"")
+            if not chunk:
+                break
+            self.rest += chunk
+        out, self.rest = self.rest[:limit], self.rest[limit:]
+        return out

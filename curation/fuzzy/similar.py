@@ -1,0 +1,137 @@
+"""Whether two texts are near duplicates: the real Jaccard of their shingle sets, and two guards, in compiled code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from curation.fuzzy.minhash import BASE, mix
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The candidates' tokens and what else the comparison reads; row i of each array is candidate i."""
+
+    tokens: np.ndarray  # uint16; bit 0 is set where the token holds a digit
+    starts: np.ndarray  # int64, one more than candidates
+    answers: np.ndarray  # int32: token at which the last assistant turn begins, -1 where there is none
+    operators: np.ndarray  # uint32
+
+
+@njit(cache=True, nogil=True)
+def similarity(texts, a, b, rule, scratch):  # type: ignore[no-untyped-def]
+    """Return the Jaccard of two candidates, or -1 where a guard says that they are different all the same.
+
+    `texts` is the tuple of the arrays of Texts, `rule` (ngram, threshold, answer_threshold, exact_numbers_below),
+    `scratch` (table, stamps, clock): two arrays of a power of two ≥ 4 × the tokens of the longest text, and a counter.
+    """
+    tokens, starts, answers, operators = texts
+    ngram, threshold, answer_threshold, short = rule
+    ours, theirs = (starts[a], starts[a + 1]), (starts[b], starts[b + 1])
+    whole = _jaccard(tokens, ours, theirs, ngram, scratch)
+    if whole < threshold:
+        return whole
+    if ours[1] - ours[0] <= short and theirs[1] - theirs[0] <= short:
+        if whole == 1.0 and operators[a] != operators[b]:
+            return -1.0
+        if _other_numbers(tokens, ours, theirs, scratch):
+            return -1.0
+    if answer_threshold > 0.0 and answers[a] >= 0 and answers[b] >= 0 and whole < 1.0:
+        ours, theirs = (ours[0] + answers[a], ours[1]), (theirs[0] + answers[b], theirs[1])
+        if _jaccard(tokens, ours, theirs, ngram, scratch) < answer_threshold:
+            return -1.0
+    return whole
+
+
+@njit(cache=True, nogil=True)
+def _jaccard(tokens, ours, theirs, ngram, scratch):  # type: ignore[no-untyped-def]
+    if ours[0] == ours[1] or theirs[0] == theirs[1]:
+        return 1.0 if ours[0] == ours[1] and theirs[0] == theirs[1] else 0.0
+    left, right, both = _overlap(tokens, ours, theirs, ngram, scratch)
+    return both / (left + right - both)
+
+
+@njit(cache=True, nogil=True)
+def _overlap(tokens, ours, theirs, ngram, scratch):  # type: ignore[no-untyped-def]
+    """Return how many distinct shingles the first text has, the second, and both."""
+    left, _ = _walk(tokens, ours, ngram, scratch, False)
+    right, both = _walk(tokens, theirs, ngram, scratch, True)
+    return left, right, both
+
+
+@njit(cache=True, nogil=True)
+def _walk(tokens, span, ngram, scratch, second):  # type: ignore[no-untyped-def]
+    """Enter a text's shingles in the hash table; return how many are distinct and how many the text before had too.
+
+    A slot is the first text's while its stamp is now - 1, the second's once it is now, free otherwise.
+    """
+    start, end = span
+    table, stamps, clock = scratch
+    clock[0] += 1
+    now = clock[0]
+    mask = np.int64(len(table) - 1)
+    distinct, both = 0, 0
+    power = np.uint64(1)
+    for _ in range(ngram):
+        power *= BASE
+    width = min(ngram, end - start)
+    rolling = np.uint64(end - start) if width < ngram else np.uint64(0)
+    for at in range(start, start + width):
+        rolling = rolling * BASE + np.uint64(tokens[at])
+    at = start + width
+    while True:
+        slot = np.int64(mix(rolling) >> np.uint64(32)) & mask
+        while True:
+            if stamps[slot] == now:
+                if table[slot] == rolling:
+                    break
+            elif second and stamps[slot] == now - 1:
+                if table[slot] == rolling:
+                    stamps[slot] = now
+                    distinct += 1
+                    both += 1
+                    break
+            else:
+                table[slot] = rolling
+                stamps[slot] = now
+                distinct += 1
+                break
+            slot = (slot + 1) & mask
+        if at == end:
+            return distinct, both
+        rolling = rolling * BASE + np.uint64(tokens[at]) - np.uint64(tokens[at - ngram]) * power
+        at += 1
+
+
+@njit(cache=True, nogil=True)
+def _other_numbers(tokens, ours, theirs, scratch):  # type: ignore[no-untyped-def]
+    """Say whether the texts differ by their numbers: another sum in the same words, not an edited copy.
+
+    So it is where each has a number that the other lacks, and numbers are a third or more of the words they do not share.
+    """
+    here, there = _numbers_lacking(tokens, ours, theirs), _numbers_lacking(tokens, theirs, ours)
+    if here == 0 or there == 0:
+        return False
+    left, right, both = _overlap(tokens, ours, theirs, 1, scratch)
+    return 3 * (here + there) >= left + right - 2 * both
+
+
+@njit(cache=True, nogil=True)
+def _numbers_lacking(tokens, ours, theirs):  # type: ignore[no-untyped-def]
+    """Return how many distinct numbers of the first text the second lacks."""
+    count = 0
+    for at in range(ours[0], ours[1]):
+        token = tokens[at]
+        if token & 1 and not _holds(tokens, (ours[0], at), token) and not _holds(tokens, theirs, token):
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _holds(tokens, span, token):  # type: ignore[no-untyped-def]
+    for at in range(span[0], span[1]):  # noqa: SIM110 (numba compiles no generator expression)
+        if tokens[at] == token:
+            return True
+    return False

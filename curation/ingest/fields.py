@@ -1,0 +1,54 @@
+"""What every reader of a row works with."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from curation.ingest.turns import Fields, exchange, text
+from curation.record import Turn
+
+SYSTEMS = ("system", "system_prompt", "meta_instruction", "system_message")
+
+
+class Shape(NamedTuple):
+    """A row understood: its turns, the (lower-case) fields they hold in full, and what else is worth keeping."""
+
+    turns: list[Turn]
+    used: set[str]
+    extra: dict[str, Any]
+
+
+def first(fields: Fields, names: tuple[str, ...]) -> str | None:
+    """Return the first of these fields that holds anything, else the first that is there."""
+    present = None
+    for name in names:
+        if name in fields:
+            if fields[name] not in (None, "", [], {}):
+                return name
+            present = present or name
+    return present
+
+
+def system(fields: Fields) -> tuple[list[Turn], set[str]]:
+    """Return the system turn of a row that has one, and its field."""
+    name = first(fields, SYSTEMS)
+    return (
+        ([("system", text(fields[name]))], {name})
+        if name and isinstance(fields[name], str) and fields[name]
+        else ([], set())
+    )
+
+
+def history(fields: Fields) -> tuple[list[Turn], set[str]]:
+    """Return the turns before the row's own, and their field."""
+    past = fields.get("history")
+    return (
+        (exchange(past)[0], {"history"})
+        if isinstance(past, list) and past
+        else ([], {"history"} if past in ([], "") else set())
+    )
+
+
+def asked(question: str, given: str) -> str:
+    """Return an instruction with the input it works on."""
+    return f"{question}\n{given}" if given.strip() and question.strip() else question or given

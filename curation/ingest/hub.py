@@ -1,0 +1,41 @@
+"""Data sets of the Hugging Face hub, or a local folder of one, streamed through `datasets`. No code of theirs is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from curation.files import Row
+from curation.identity import digest
+
+
+def parts(spec: str) -> tuple[str, str | None, str]:
+    """Return name, config and split of name[:config][@split]; the split is train unless named."""
+    spec, _, split = spec.partition("@")
+    name, _, config = spec.partition(":")
+    return name, config or None, split or "train"
+
+
+def read(spec: str) -> Iterator[Row]:
+    """Yield the rows of a data set in its own order; raises ValueError where it cannot be had."""
+    from datasets import load_dataset
+
+    name, config, split = parts(spec)
+    try:
+        stream = load_dataset(name, config, split=split, streaming=True)
+    except (ValueError, FileNotFoundError, ConnectionError) as error:
+        raise ValueError(f"cannot load data set {name!r}, config {config!r}, split {split!r}: {error}") from error
+    for number, value in enumerate(stream, 1):
+        yield Row(name, number, dict(value))
+
+
+def identity(spec: str) -> str:
+    """Return what names the data set's present state: its files with their versions as `datasets` resolves them."""
+    from datasets import load_dataset_builder
+
+    name, config, split = parts(spec)
+    try:
+        builder: Any = load_dataset_builder(name, config)
+    except (ValueError, FileNotFoundError, ConnectionError) as error:
+        raise ValueError(f"cannot find data set {name!r}, config {config!r}: {error}") from error
+    return digest(name, config, split, str(builder.hash), str(builder.config.name))

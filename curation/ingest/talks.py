@@ -1,0 +1,126 @@
+"""Rows that hold a conversation: a list of turns, a tree, a pair of preferred and rejected answers, one long string."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+from curation.ingest.fields import Shape, first, system
+from curation.ingest.oasst import best_path
+from curation.ingest.turns import Fields, exchange, text, transcript, unmarked
+from curation.record import Turn
+
+CONVERSATIONS = (
+    "messages",
+    "conversations",
+    "conversation",
+    "dialogue",
+    "dialog",
+    "turns",
+    "utterances",
+    "chat",
+    "data",
+)
+PROMPTS = ("prompt", "query", "input", "inputs", "question", "problem", "user", "human", "usrmsg", "user_prompt", "q", "问题",
+           "提问", "instruction")  # fmt: skip
+TEXTS = ("text", "content", "conversation_text", "dialogue", "chat", "conversation")
+
+
+def conversation(fields: Fields) -> Shape | None:
+    """ShareGPT, OpenAI messages, tool calls, KTO, Firefly, EmoLLM, KdConv, ChatHaruhi: a list of turns or pairs."""
+    name = next((n for n in CONVERSATIONS if n in fields and _turns_like(fields[n])), None)
+    if name is None:
+        return None
+    said = fields[name]
+    said = orjson.loads(said) if isinstance(said, str) else said
+    if name == "turns" and all(isinstance(e, str) for e in said):
+        turns, others = [("user", e) for e in said], list[Any]()  # MT-Bench: the user's questions only
+    else:
+        turns, others = exchange(said)
+    opening, used = system(fields)
+    if opening and not (turns and turns[0][0] == "system"):
+        turns, others = opening + turns, [None, *others] if others else []
+    else:
+        used = set()
+    extra = {"turn_fields": others} if others else {}
+    if "chosen" in fields:
+        turns, used = turns + reply(fields["chosen"]), used | {"chosen"}
+    return Shape(turns, used | {name}, extra)
+
+
+def _turns_like(value: Any) -> bool:
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return False
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict | str | list)
+
+
+def reply(value: Any) -> list[Turn]:
+    """Return the answer's turns: the chosen side of a pair, given as text, as a turn or as turns."""
+    if isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict)):
+        return exchange(value if isinstance(value, list) else [value])[0]
+    return [("assistant", unmarked(text(value)))]
+
+
+def moss(fields: Fields) -> Shape | None:
+    """MOSS: chat → turn_1, turn_2 …, each with Human and MOSS (tools between them where they were used)."""
+    chat = fields.get("chat")
+    if not isinstance(chat, dict) or not all(isinstance(t, dict) for t in chat.values()):
+        return None
+    turns, used = system(fields)
+    for turn in chat.values():
+        parts = {str(k).lower(): _moss_said(v) for k, v in turn.items()}
+        turns.append(("user", parts.get("human", "")))
+        if parts.get("commands", "None") != "None":
+            turns += [("assistant", parts["commands"]), ("tool", parts.get("tool responses", ""))]
+        turns.append(("assistant", parts.get("moss", "")))
+    return Shape(turns, used | {"chat"}, {})
+
+
+def _moss_said(value: Any) -> str:
+    return re.sub(r"\A\s*<\|[^|]{1,20}\|>:\s?", "", unmarked(text(value)))
+
+
+def tree(fields: Fields) -> Shape | None:
+    """OASST trees, and messages that carry their replies."""
+    held = fields.get("prompt")
+    if isinstance(held, dict) and "replies" in held:
+        turns, left = best_path(held)
+        return Shape(turns, {"prompt"}, {"replies_left_out": left, "lang": held.get("lang")})
+    if isinstance(fields.get("replies"), list) and "text" in fields and "role" in fields:
+        turns, left = best_path(dict(fields))
+        return Shape(turns, {"text", "role", "replies"}, {"replies_left_out": left})
+    return None
+
+
+def preference(fields: Fields) -> Shape | None:
+    """Read a prompt with a chosen and a rejected answer, or the two whole conversations; the rejected side goes to meta."""
+    if "chosen" not in fields:
+        return None
+    opening, used = system(fields)
+    value = fields["chosen"]
+    if isinstance(value, str) and transcript(value):
+        return Shape(transcript(value), {"chosen"}, {})
+    answer = reply(value)
+    name = first(fields, PROMPTS)
+    if len(answer) > 1 or name is None:
+        return Shape(opening + answer, used | {"chosen"}, {})
+    said = fields[name]
+    turns = exchange(said)[0] if isinstance(said, list) else transcript(text(said)) or [("user", text(said))]
+    if turns[-1] == ("assistant", ""):
+        turns.pop()  # "Human: … Assistant:" leads up to the answer
+    return Shape(opening + turns + answer, used | {name, "chosen"}, {})
+
+
+def speech(fields: Fields) -> Shape | None:
+    """Read a whole conversation in one string: "<s>Human: …</s><s>Assistant: …", "### Human: …"."""
+    for name in TEXTS:
+        value = fields.get(name)
+        turns = transcript(value) if isinstance(value, str) else []
+        if turns:
+            return Shape(turns, {name}, {})
+    return None

@@ -1,0 +1,151 @@
+"""Rows that hold one task: an instruction or a prompt, with its answer or without."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+from curation.ingest.fields import Shape, asked, first, history, system
+from curation.ingest.talks import PROMPTS, reply
+from curation.ingest.turns import Fields, exchange, text, unmarked
+from curation.record import Turn
+
+INPUTS = ("input", "context", "inputs")
+REFERENCES = ("ground_truth", "reference", "best answer", "std_answer")
+ANSWERS = ("output", "response", "completion", "answer", "target", "targets", "target_output", "outputs", "responses",
+           "completions", "assistant", "bot", "gpt", "reply", "a", "canonical_solution", "generated_solution", "solution",
+           "回答", "答案", "回复", *REFERENCES)  # fmt: skip
+TWOFOLD = frozenset({*PROMPTS, *INPUTS}) & frozenset(ANSWERS)  # names that may be either side
+PLAIN = frozenset({"instruction", "input", "output"})
+SCORES = ("overall_score", "score", "rating", "is_correct")
+APIBENCH = re.compile(r"\A###\s*Instruction:\s*(.*?)\s*(?:\n###\s*Output:\s*(.*))?\Z", re.DOTALL)
+APIBENCH_DICT = re.compile(r"\A\{'Instruction':\s*(.*?),\s*'Output':\s*(.*)\}\s*\Z", re.DOTALL)
+MAX_LITERAL = 1 << 16  # characters of a Python literal that is parsed (never run)
+
+
+def instances(fields: Fields) -> Shape | None:
+    """Self-instruct seeds (and BELLE's): an instruction with worked instances, of which the first is the record."""
+    held = fields.get("instances")
+    if not isinstance(held, list) or not held or not isinstance(held[0], dict) or "instruction" not in fields:
+        return None
+    said = asked(text(fields["instruction"]), text(held[0].get("input")))
+    extra = {"instances": held[1:]} if len(held) > 1 else {}
+    return Shape([("user", said), ("assistant", text(held[0].get("output")))], {"instruction", "instances"}, extra)
+
+
+def document(fields: Fields) -> Shape | None:
+    """L-Eval: one long document, several instructions and outputs; the document opens the first turn."""
+    questions, answers = fields.get("instructions"), fields.get("outputs")
+    if not (isinstance(questions, list) and isinstance(answers, list) and len(questions) == len(answers) and questions):
+        return None
+    turns: list[Turn] = []
+    for question, answer in zip(questions, answers, strict=True):
+        turns += [("user", text(question)), ("assistant", text(answer))]
+    opening = text(fields.get("input"))
+    turns[0] = ("user", f"{opening}\n\n{turns[0][1]}" if opening else turns[0][1])
+    return Shape(turns, {"instructions", "outputs", "input"}, {})
+
+
+def instruction(fields: Fields) -> Shape | None:
+    """Alpaca and its kin: instruction, input, output (response, answer …), history, system."""
+    if "instruction" not in fields:
+        return None
+    if PLAIN.issuperset(fields) and "output" in fields and all(isinstance(v, str) for v in fields.values()):
+        said = asked(
+            fields["instruction"], fields.get("input", "")
+        )  # what most rows of most dumps are: worth a short cut
+        return Shape([("user", said), ("assistant", unmarked(fields["output"]))], set(PLAIN), {})
+    turns, used = system(fields)
+    past, seen = history(fields)
+    given = first(fields, INPUTS)
+    said = asked(text(fields["instruction"]), text(fields[given]) if given else "")
+    turns, used = turns + past + [("user", said)], used | seen | {"instruction", *([given] if given else [])}
+    return answered(fields, turns, used)
+
+
+def answered(fields: Fields, turns: list[Turn], used: set[str]) -> Shape:
+    """Return turns with the row's answer after them, where it has one; of several answers the best, the others to meta."""
+    name = first(fields, ANSWERS if not used & TWOFOLD else tuple(n for n in ANSWERS if n not in used))
+    if name is None:
+        return Shape(turns, used, {})
+    value, rest = fields[name], list[Any]()
+    if isinstance(value, list) and value and not (isinstance(value[0], dict) and "type" in value[0]):
+        value, rest = _best(value)
+    said = (
+        reply(value)
+        if not isinstance(value, dict) or value.keys() & {"role", "from"}
+        else [("assistant", _said(value))]
+    )
+    return Shape(turns + said, used | {name}, {f"other_{name}": rest} if rest else {})
+
+
+def _best(answers: list[Any]) -> tuple[Any, list[Any]]:
+    """Return the best-scored (else the first) of several answers, and the others."""
+    score = next(
+        (s for s in SCORES if isinstance(answers[0], dict) and isinstance(answers[0].get(s), int | float)), None
+    )
+    if score is None:
+        if isinstance(answers[0], dict) and answers[0].keys() & {"role", "from"}:
+            return answers, []
+        return answers[0], answers[1:]
+    numbers = [a.get(score) if isinstance(a, dict) else None for a in answers]
+    scores = [float(n) if isinstance(n, int | float) else float("-inf") for n in numbers]
+    best = scores.index(max(scores))
+    return answers[best], answers[:best] + answers[best + 1 :]
+
+
+def _said(value: dict[str, Any]) -> str:
+    name = next(
+        (k for k in ("response", "text", "content", "output", "solution", "answer", "value") if k in value), None
+    )
+    return text(value[name]) if name else text(value)
+
+
+def pair(fields: Fields) -> Shape | None:
+    """Read a prompt and its answer under other names: prompt/completion, query/response/history, input/target, usrmsg/target_output."""
+    name = first(fields, PROMPTS)
+    if name is None or first(fields, tuple(n for n in ANSWERS if n != name)) is None:
+        return None
+    turns, used = system(fields)
+    past, seen = history(fields)
+    said = fields[name]
+    turns += past + (
+        exchange(said)[0] if isinstance(said, list) and said and isinstance(said[0], dict) else [("user", text(said))]
+    )
+    return answered(fields, turns, used | seen | {name})
+
+
+def api(fields: Fields) -> Shape | None:
+    """APIBench: instruction and output inside one string, as "###Instruction: … ###Output: …" or much like a Python dict."""
+    code = fields.get("code")
+    if not isinstance(code, str):
+        return None
+    found = APIBENCH.match(code.strip()) or APIBENCH_DICT.match(code.strip())
+    if found is None:
+        return None
+    question = found.group(1).strip()
+    if question[:1] in "'\"" and question[-1:] == question[:1]:
+        question = question[1:-1]
+    return Shape([("user", question), ("assistant", _api_output(found.group(2) or ""))], {"code"}, {})
+
+
+def _api_output(output: str) -> str:
+    """Return an output as text; a dict is written as its sister files write it, <<<field>>>: value."""
+    if not output.startswith("{") or len(output) > MAX_LITERAL:
+        return output
+    try:
+        value = ast.literal_eval(output.replace("\n", "\\n"))  # upstream has line ends inside its string literals
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return output
+    return "\n".join(f"<<<{k}>>>: {text(v)}" for k, v in value.items()) if isinstance(value, dict) else output
+
+
+def asked_only(fields: Fields) -> Shape | None:
+    """Prompts without answers: act/prompt, instruction alone, the title and text of a post. A judge drops them by name."""
+    name = first(fields, (*PROMPTS, "title"))
+    if name is None or not isinstance(fields[name], str):
+        return None
+    body = first(fields, ("abs", "body", "selftext")) if name == "title" else None
+    said = asked(fields[name], text(fields[body])) if body else fields[name]
+    return Shape([("user", said)], {name, *([body] if body else [])}, {})

@@ -1,0 +1,83 @@
+"""A conversation in its canonical form, by pure functions: the same text is the same characters, and nothing is invisible.
+
+Makers get `normalise` handed in. It never judges: whether what remains is a record is for the maker to say.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from curation.record import Turn
+
+MERGED = (
+    "user",
+    "assistant",
+)  # chat templates want these to alternate; parallel tool results and system turns stay apart
+BETWEEN = "\n\n"
+
+# C0 without tab and newline (and what becomes a newline), DEL and C1, soft hyphen, combining grapheme joiner, zero-width space, direction
+# marks and overrides (they can make text read otherwise than it is), word joiner and invisible operators, deprecated
+# format characters, BOM, interlinear annotation, noncharacters, lone surrogates.
+JUNK = (
+    "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff"
+)
+BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+UNSEEN = re.compile(f"[{JUNK}]+")
+# Joiners shape Arabic and the scripts of India, and build emoji; anywhere else they only hide in the text.
+EMOJI = (
+    "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u2460-\u24ff\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff"
+    "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+)
+JOINER = re.compile(
+    f"(?:(?<![\u0600-\u0dff{EMOJI}\ufe0f])[\u200c\u200d]|[\u200c\u200d](?![\u0600-\u0dff{EMOJI}]))",
+)
+TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+")  # kept in the flags of regions only
+RARE = re.compile(f"[{JUNK}\x0b\x0c\x85\u2028\u2029\u200c\u200d\U000e0000-\U000e007f\r]")
+BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
+INDENTED = re.compile(r"\A[ \t]+\S.*\n[ \t]", re.DOTALL)  # code that goes on from a signature: its first indent counts
+
+
+def text(said: str) -> str:
+    """Return a text in NFC with LF line ends, without invisible characters and surrounding white space.
+
+    NFC and not NFKC: full-width punctuation is right in Chinese. Idempotent.
+    """
+    if RARE.search(said):
+        said = unicodedata.normalize("NFC", said)  # first, for it may change what stands beside a joiner
+        said = BREAKS.sub("\n", said)
+        said = UNSEEN.sub("", said)
+        said = TAGS.sub("", said)
+        said = JOINER.sub("", said)
+    if not said.isascii() and not unicodedata.is_normalized("NFC", said):
+        said = unicodedata.normalize("NFC", said)
+    return _trimmed(said)
+
+
+def _trimmed(said: str) -> str:
+    if not said or not (said[0].isspace() or said[-1].isspace()):
+        return said
+    said = BLANK_LINES.sub("", said.rstrip())
+    return said if INDENTED.match(said) else said.lstrip()
+
+
+def normalise(turns: list[Turn]) -> list[Turn]:
+    """Return turns with normalised contents: empty ones at either end dropped, neighbours of the same role joined.
+
+    An empty turn in the middle stays (a judge names it), so that no question meets another question's answer.
+    Roles are left alone. Idempotent.
+    """
+    clean = [(role, text(content)) for role, content in turns]
+    start, end = 0, len(clean)
+    while start < end and not clean[start][1]:
+        start += 1
+    while end > start and not clean[end - 1][1]:
+        end -= 1
+    out: list[Turn] = []
+    for role, content in clean[start:end]:
+        if out and role == out[-1][0] and role in MERGED:
+            out[-1] = (role, BETWEEN.join(p for p in (out[-1][1], content) if p))
+        else:
+            out.append((role, content))
+    return out

@@ -1,0 +1,32 @@
+"""The one datatrove step. Apart from engine.py, since importing datatrove takes seconds that a look at --help should not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from datatrove.pipeline.base import PipelineStep
+from loguru import logger
+
+
+class Place(PipelineStep):
+    """The one datatrove step: each rank works through its own units and notes its progress in a file."""
+
+    name = "place"
+    type = "cuvee"
+
+    def __init__(self, ranks: list[list[Any]], work: Callable[[Any], int], progress: Path) -> None:
+        super().__init__()
+        self.ranks, self.work, self.progress = ranks, work, progress
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        logger.disable("datatrove")  # in the worker, where one line a task would drown the progress bar
+
+    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        with (self.progress / str(rank)).open("a") as notes:
+            for unit in self.ranks[rank]:
+                notes.write(f"{self.work(unit)}\n")
+                notes.flush()
+        yield from ()

@@ -1,0 +1,91 @@
+"""math-verify in a child process: its own timeouts are signals, which only the main thread of a process may set.
+
+The child is killed when a pair takes too long or too much memory, and started again for the next pair.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+CHILD = Path(__file__).with_name("child.py")
+START_SECONDS = 120.0  # the child imports sympy; a loaded machine takes long
+
+
+class Compare(Protocol):
+    """Says whether two mathematical expressions are equal; None where it could not tell in time."""
+
+    def __call__(self, reference: str, answer: str) -> bool | None:
+        """Compare one pair."""
+        ...
+
+
+class Symbolic:
+    """A Compare that any thread may call; one pair at a time. Close it, or use it in a `with`."""
+
+    def __init__(self, seconds: float = 5.0) -> None:
+        self.seconds = seconds
+        self.timeouts = 0
+        self._child: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, reference: str, answer: str) -> bool | None:
+        """Compare one pair; starts the child where there is none."""
+        with self._lock:
+            child = self._child or self._start()
+            if child.stdin is None:
+                raise RuntimeError("the math-verify process has no standard input")
+            try:
+                child.stdin.write(json.dumps([reference, answer]).encode() + b"\n")
+                child.stdin.flush()
+                line = self._line(child, self.seconds)
+            except BrokenPipeError:
+                line = b""
+            if line not in (b"1\n", b"0\n"):  # late, or dead of the memory limit
+                self.timeouts += 1
+                self._stop()
+                return None
+            return line == b"1\n"
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and file
+            [sys.executable, "-P", str(CHILD)],  # by its path: the package would import much that it does not need
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
+        )  # fmt: skip
+        if self._line(self._child, START_SECONDS) != b"ready\n":
+            self._stop()
+            raise RuntimeError(f"math-verify did not start; try `python {CHILD}` to see why")
+        return self._child
+
+    @staticmethod
+    def _line(child: subprocess.Popen[bytes], seconds: float) -> bytes:
+        if child.stdout is None or not select.select([child.stdout], [], [], seconds)[0]:
+            return b""
+        return child.stdout.readline()
+
+    def _stop(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+            self._child = None
+
+    def close(self) -> None:
+        """Stop the child."""
+        with self._lock:
+            self._stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

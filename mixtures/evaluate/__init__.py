@@ -1,0 +1,1 @@
+"""Evaluation: from a trained model, or a harness's files, to metrics by name."""

@@ -1,0 +1,102 @@
+"""The report of a search: one self-contained HTML file, without scripts and without the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from curation.identity import file_digest
+from mixtures.outcome import Outcome
+from mixtures.report import charts, tables
+from mixtures.report.charts import text
+
+Funnel = Sequence[tuple[str, int, int, int]]
+"""Stage, records in, dropped, kept."""
+
+TEMPLATE = Path(__file__).with_name("template.html")
+
+
+def identity() -> str:
+    """Return the identity of the page's frame, which the module's code does not hold."""
+    return file_digest(TEMPLATE)
+
+
+def render(outcome: Outcome, funnel: Funnel | None = None) -> str:
+    """Return the page; whatever comes from the data is escaped."""
+    parts = {
+        "title": text(f"{outcome.name}: mixture search"),
+        "name": text(outcome.name),
+        "headline": text(outcome.verdict),
+        "choice": text(_choice(outcome)),
+        "tiles": "".join(
+            f'<div class="tile"><span class="soft">{text(k)}</span><b>{text(v)}</b></div>' for k, v in _tiles(outcome)
+        ),
+        "funnel": _funnel(funnel) if funnel else "",
+        "mixture": charts.mixture(outcome),
+        "gains": charts.gains(outcome),
+        "gains_note": text(_gains_note(outcome)),
+        "curves": charts.curves(outcome),
+        "observed": charts.observed(outcome),
+        "observed_note": text(charts.observed_note(outcome)),
+        "ladder": tables.ladder(outcome),
+        "signals": tables.signals(outcome),
+        "constraints": tables.constraints(outcome),
+        "ledger": tables.ledger(outcome),
+        "runs": str(len(outcome.runs)),
+        "caveats": "".join(f"<li>{text(line)}</li>" for line in _caveats(outcome)),
+    }
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(parts)
+
+
+def _choice(outcome: Outcome) -> str:
+    objective = f"The composite is the weighted mean of {len(outcome.found.goal.shares)} metrics, each over its mean under the natural mixture."
+    if outcome.chosen.name == "proposed":
+        return f"Chosen for the final run: the proposed mixture. {objective}"
+    return (
+        f"Chosen for the final run: the natural mixture, since nothing here shows that another is better. {objective}"
+    )
+
+
+def _tiles(outcome: Outcome) -> list[tuple[str, str]]:
+    gain, failed = outcome.gain, sum(not run.metrics for run in outcome.runs)
+    return [
+        ("gain, confirmed", f"{gain.mean:+.2%}"),
+        (f"{gain.confidence:.0%} interval", f"{gain.low:+.2%} … {gain.high:+.2%}"),
+        ("proxy runs", f"{len(outcome.runs)}" + (f" ({failed} failed)" if failed else "")),
+        ("final run", f"{charts.short(outcome.settings.budget_tokens)} tokens"),
+    ]
+
+
+def _funnel(funnel: Funnel) -> str:
+    rows = [[stage, f"{come:,}", f"{dropped:,}", f"{kept:,}"] for stage, come, dropped, kept in funnel]
+    table = tables.table(["stage", "in", "dropped", "kept"], rows)
+    return f'<section><h2>Where the records went</h2><div class="scroll">{table}</div></section>'
+
+
+def _gains_note(outcome: Outcome) -> str:
+    detectable = [g for g in outcome.gains.values() if g.detectable]
+    better = sum(g.mean > 0 for g in detectable)
+    return (
+        f"Natural minus proposed, in per cent of natural: to the right is better. {better} of {len(outcome.gains)} metrics are "
+        f"detectably better, {len(detectable) - better} detectably worse. Each interval is its own: among many metrics some "
+        "exclude zero by luck."
+    )
+
+
+def _caveats(outcome: Outcome) -> list[str]:
+    unsure = [m for m in outcome.found.goal.shares if outcome.found.fitted[m].note]
+    lines = [
+        "Proxies are small models. Agreement among them says nothing certain about a model many times larger: where the "
+        "final run is dear, confirm the two mixtures once more with the largest proxy you can pay for.",
+        f"The interval holds for these proxies and this evaluation. It counts the scatter of {outcome.gain.pairs} seeds, not the choice of "
+        "benchmark or of model size.",
+        "A domain's loss falls when that domain gets more tokens. The composite weighs the domains as the settings say; another "
+        "weighing is another question, and may have another answer.",
+        "Confirmation used seeds the search had never seen, so the gain is not flattered by having been picked.",
+    ]
+    if not outcome.found.space.holds(outcome.found.natural.weights):
+        lines.append("The natural mixture breaks a constraint. It is the yardstick all the same, and is not chosen.")
+    if unsure:
+        lines.append(f"The mixture was not seen to matter for {', '.join(unsure)}: their surrogate is a constant.")
+    return lines

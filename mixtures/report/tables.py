@@ -1,0 +1,92 @@
+"""The tables of the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from mixtures.outcome import Outcome
+from mixtures.report.charts import text
+from mixtures.surrogate import CONSTANT
+
+WORD, WRAP, PICK = "word", "wrap", "pick"
+Cell = str | tuple[str, str]
+"""Text, or text and its class."""
+
+
+def table(header: Sequence[Cell], rows: Sequence[Sequence[Cell]]) -> str:
+    """Return an HTML table of escaped text."""
+    head = "".join(_cell("th", cell) for cell in header)
+    body = "".join(f"<tr>{''.join(_cell('td', cell) for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(tag: str, cell: Cell) -> str:
+    content, kind = cell if isinstance(cell, tuple) else (cell, "")
+    return f"<{tag} class={kind}>{text(content)}</{tag}>" if kind else f"<{tag}>{text(content)}</{tag}>"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a number for reading, a dash where there is none."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else ("∞" if value > 0 else "–")
+
+
+def ladder(outcome: Outcome) -> str:
+    """Return metric × form: the cross-validated error over the constant's; then the chosen form's rank correlation."""
+    fitted = outcome.found.fitted
+    names = list(dict.fromkeys(step.name for f in fitted.values() for step in f.table))
+    rows: list[list[Cell]] = []
+    for metric, f in fitted.items():
+        base = next(s.cv_error for s in f.table if s.name == CONSTANT)
+        errors = {s.name: s.cv_error / base if base > 0 else float("nan") for s in f.table}
+        cells: list[Cell] = [
+            (number(errors[n], 2), PICK) if n == f.name else (number(errors[n], 2) if n in errors else "–")
+            for n in names
+        ]
+        rows.append([metric, *cells, number(f.cv_rank, 2), number(base, 4)])
+    return table(
+        ["metric", *(name.replace("-log", "−log") for name in names), "rank ρ of the chosen", "constant's error"], rows
+    )
+
+
+def signals(outcome: Outcome) -> str:
+    """Return metric, weight, noise, signal, and how far the choice moves without it."""
+    moved = {row.metric: row.moved for row in outcome.left_out}
+    rows = [
+        [
+            metric,
+            f"{outcome.found.goal.shares.get(metric, 0.0):.3f}",
+            number(outcome.found.goal.scale[metric], 4),
+            number(outcome.noise[metric], 5),
+            number(outcome.signals[metric], 1),
+            f"{moved[metric]:.1%}" if metric in moved else "–",
+        ]
+        for metric in outcome.found.goal.scale
+    ]
+    return table(["metric", "weight", "natural", "noise", "signal", "moved"], rows)
+
+
+def constraints(outcome: Outcome) -> str:
+    """Return each constraint with the shares of both mixtures and the room the proposal has left."""
+    space, found = outcome.found.space, outcome.found
+    natural = [share for _, _, share, _ in space.slack(found.natural.weights)]
+    rows: list[list[Cell]] = []
+    for (label, low, share, high), before in zip(space.slack(found.proposed.weights), natural, strict=True):
+        room = min(share - low if low > 0 else math.inf, high - share if high < 1 else math.inf)
+        left = "cannot bind" if math.isinf(room) else ("binds" if room < 1e-4 else f"{room:.4f}")  # noqa: PLR2004
+        rows.append([(label, WRAP), f"{before:.4f}", f"{share:.4f}", left])
+    return table(["constraint", "natural", "proposed", "room left"], rows)
+
+
+def ledger(outcome: Outcome) -> str:
+    """Return every run with its composite and its largest shares."""
+    names = outcome.found.domains.names
+    rows: list[list[Cell]] = []
+    for count, run in enumerate(outcome.runs):
+        most = sorted(zip(run.weights, names, strict=True), key=lambda pair: -pair[0])[:3]
+        score = number(outcome.found.goal.of(run.metrics), 4) if run.metrics else "failed"
+        shown = ", ".join(f"{name} {weight:.0%}" for weight, name in most)
+        rows.append(
+            [str(count), (run.name, WORD), (run.kind.replace("_", " "), WORD), str(run.seed), score, (shown, WORD)]
+        )
+    return table(["run", ("name", WORD), ("kind", WORD), "seed", "composite", ("largest shares", WORD)], rows)

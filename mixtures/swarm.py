@@ -1,0 +1,157 @@
+"""Candidates: mixtures spread around the natural one, under all the limits at once, without rejection.
+
+Each candidate is the end of its own Markov chain whose law is a Dirichlet density cut to the polytope. A step takes
+a line through the point (between two domains, or in any direction the limits leave), and draws by slice sampling
+from the density along the stretch of that line inside the polytope. Both are exact steps of hit-and-run, so the cut
+density is what the chains keep, and no point ever leaves the polytope; the mixed directions reach all of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtures.limits import Limits
+
+Array = NDArray[np.float64]
+TINY = 1e-9  # a Dirichlet density with a parameter below 1 is infinite at 0; it is held at its value here
+TEMPER = 0.5  # natural shares ** TEMPER are the centre: small domains get a part large enough to learn from
+LEAST = 0.02  # smallest Dirichlet parameter: below it a draw is a corner, or 0/0
+STEPS_A_DOMAIN = 10
+WHOLE = 16  # one step in so many moves all domains at once: pairs alone may not reach everything
+SHRINKS = 60
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far candidates lie from their centre: the sum of the Dirichlet parameters, log-uniform per candidate, in domains."""
+
+    least: float = 0.3
+    most: float = 4.0
+    temper: float = TEMPER
+
+
+def candidates(limits: Limits, centre: Array, count: int, seed: int, spread: Spread | None = None) -> Array:
+    """Return `count` mixtures that obey `limits`, spread around `centre`, the same for the same seed."""
+    spread = spread or Spread()
+    rng = np.random.default_rng(seed)
+    n = len(centre)
+    middle = np.maximum(centre, TINY) ** spread.temper
+    width = np.exp(rng.uniform(np.log(spread.least), np.log(spread.most), (count, 1))) * n
+    alpha = np.maximum(width * middle / middle.sum(), LEAST)
+    draws = rng.gamma(alpha)
+    draws = np.where(draws.sum(axis=1, keepdims=True) > 0, draws, middle)
+    start = _pull(draws / draws.sum(axis=1, keepdims=True), limits)
+    if not limits.basis.shape[1]:
+        return start
+    steps = STEPS_A_DOMAIN * n
+    bounds = (limits.lower, limits.upper, limits.matrix, limits.low, limits.high)
+    return np.asarray(_walk(start, alpha - 1.0, limits.basis, *bounds, steps, int(rng.integers(2**31))))
+
+
+def _pull(points: Array, limits: Limits) -> Array:
+    """Move each point straight towards the centre until it is inside."""
+    moves = (points - limits.centre) @ limits.basis @ limits.basis.T
+    sums, group = moves @ limits.matrix.T, limits.matrix @ limits.centre
+    with np.errstate(divide="ignore", invalid="ignore"):
+        room = [
+            np.where(moves > TINY, (limits.upper - limits.centre) / moves, np.inf),
+            np.where(moves < -TINY, (limits.lower - limits.centre) / moves, np.inf),
+            np.where(sums > TINY, (limits.high - group) / sums, np.inf),
+            np.where(sums < -TINY, (limits.low - group) / sums, np.inf),
+        ]
+    far = np.clip(np.concatenate(room, axis=1).min(axis=1, keepdims=True) * (1 - TINY), 0.0, 1.0)
+    return np.asarray(limits.centre + far * moves)
+
+
+@numba.njit(cache=True)
+def _walk(points, power, basis, lower, upper, matrix, low, high, steps, seed):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913
+    np.random.seed(seed)  # noqa: NPY002 - numba has this generator only
+    count, n = points.shape
+    out = points.copy()
+    members = matrix.T.copy()  # a row a domain
+    everything, pair = np.arange(n), np.zeros(2, dtype=np.int64)
+    opposite = np.array([1.0, -1.0])
+    for c in range(count):
+        w, sums = out[c], matrix @ out[c]
+        for step in range(steps):
+            if step % WHOLE == WHOLE - 1:
+                at, move = everything, basis @ np.random.normal(0.0, 1.0, basis.shape[1])  # noqa: NPY002
+                sums = matrix @ w  # afresh, so that rounding does not add up
+            else:
+                pair[0], pair[1] = np.random.randint(n), np.random.randint(n)  # noqa: NPY002
+                if pair[0] == pair[1]:
+                    continue
+                at, move = pair, opposite
+            speed = np.zeros(len(low))
+            for k in range(len(at)):
+                speed += move[k] * members[at[k]]
+            first, last = _stretch(w, at, move, lower, upper)
+            first, last = _narrow(first, last, sums, speed, low, high)
+            if last - first > TINY:
+                t = _slice(w, at, move, power[c], first, last)
+                for k in range(len(at)):
+                    w[at[k]] = min(max(w[at[k]] + t * move[k], lower[at[k]]), upper[at[k]])
+                sums += t * speed
+    return out
+
+
+@numba.njit(cache=True)
+def _stretch(w, at, move, lower, upper):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    first, last = -np.inf, np.inf
+    for k in range(len(at)):
+        if abs(move[k]) > TINY:
+            a, b = (lower[at[k]] - w[at[k]]) / move[k], (upper[at[k]] - w[at[k]]) / move[k]
+            first, last = max(first, min(a, b)), min(last, max(a, b))
+    return first, last
+
+
+@numba.njit(cache=True)
+def _narrow(first, last, sums, speed, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913
+    for g in range(len(low)):
+        if abs(speed[g]) > TINY:
+            a, b = (low[g] - sums[g]) / speed[g], (high[g] - sums[g]) / speed[g]
+            first, last = max(first, min(a, b)), min(last, max(a, b))
+    return min(first, 0.0), max(last, 0.0)
+
+
+@numba.njit(cache=True)
+def _slice(w, at, move, power, first, last):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913
+    level = _density(w, at, move, power, 0.0) + np.log(np.random.random() + 1e-300)  # noqa: NPY002
+    for _ in range(SHRINKS):
+        t = first + (last - first) * np.random.random()  # noqa: NPY002
+        if _density(w, at, move, power, t) >= level:
+            return t
+        if t < 0:
+            first = t
+        else:
+            last = t
+    return 0.0
+
+
+@numba.njit(cache=True)
+def _density(w, at, move, power, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    total = 0.0
+    for k in range(len(at)):
+        total += power[at[k]] * np.log(max(w[at[k]] + t * move[k], TINY))
+    return total
+
+
+def fill(pool: Array, taken: Array, count: int, seed: int) -> Array:
+    """Return rows of `pool` apart from `taken` and from one another: each the farthest of a random few, in √w.
+
+    The farthest of all would be corners only; the farthest of a few are spread like the pool.
+    """
+    rng = np.random.default_rng(seed)
+    roots, seen = np.sqrt(pool), np.sqrt(np.atleast_2d(taken))
+    gap = ((roots[:, None, :] - seen[None, :, :]) ** 2).sum(axis=2).min(axis=1)
+    chosen: list[int] = []
+    for _ in range(count):
+        few = rng.choice(len(pool), size=min(len(pool), 64), replace=False)
+        best = int(few[np.argmax(gap[few])])
+        chosen.append(best)
+        gap = np.minimum(gap, ((roots - roots[best]) ** 2).sum(axis=1))
+    return np.asarray(pool[chosen])

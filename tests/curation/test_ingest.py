@@ -1,0 +1,297 @@
+"""Row → turns, format by format; ids, meta and quarantine of single rows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from curation.files import Row
+from curation.ingest.rows import Kept, Quarantined, Rows
+from curation.ingest.shapes import shape
+from curation.ingest.sources import Source
+from curation.normalise import normalise
+
+U, A, S, T = "user", "assistant", "system", "tool"
+QA = [(U, "q"), (A, "a")]
+MOSS = {
+    "turn_1": {
+        "Human": "<|Human|>: q<eoh>\n",
+        "Inner Thoughts": "<|Inner Thoughts|>: None<eot>\n",
+        "Commands": "<|Commands|>: None<eoc>\n",
+        "Tool Responses": "<|Results|>: None<eor>\n",
+        "MOSS": "<|MOSS|>: a<eom>\n",
+    }
+}
+OASST = {
+    "text": "q",
+    "role": "prompter",
+    "replies": [
+        {"text": "worse", "role": "assistant", "rank": 1, "replies": []},
+        {"text": "a", "role": "assistant", "rank": 0, "replies": [{"text": "and?", "role": "prompter", "replies": []}]},
+    ],
+}
+CALL = {"function": {"name": "f", "arguments": '{"x": 1}'}, "type": "function", "id": "1"}
+SPOKEN = [{"role": "段誉", "text": "q"}, {"role": "乔峰", "text": "a"}]
+CAST = [
+    {"role": "甲", "text": "1"},
+    {"role": "乙", "text": "2"},
+    {"role": "丙", "text": "3"},
+    {"role": "乙", "text": "4"},
+]
+CHOICES = [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}]
+
+ROWS: dict[str, tuple[Any, list[tuple[str, str]]]] = {
+    "alpaca": ({"instruction": "q", "input": "", "output": "a"}, QA),
+    "alpaca with input": ({"instruction": "q", "input": "i", "output": "a"}, [(U, "q\ni"), (A, "a")]),
+    "alpaca under response": ({"instruction": "q", "input": "", "response": "a"}, QA),
+    "dolly": ({"instruction": "q", "context": "c", "response": "a", "category": "x"}, [(U, "q\nc"), (A, "a")]),
+    "alpaca with history": (
+        {"instruction": "q2", "output": "a2", "history": [["q", "a"]]},
+        [*QA, (U, "q2"), (A, "a2")],
+    ),
+    "lima, a list of outputs": ({"instruction": "q", "input": "", "output": ["a", "b"]}, QA),
+    "alpaca with an English side": ({"instruction": "q", "output": "a", "en_instruction": "Q", "en_output": "A"}, QA),
+    "capitals": ({"Instruction": "q", "Output": "a"}, QA),
+    "sharegpt": ({"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}, QA),
+    "sharegpt with content": (
+        {"conversations": [{"from": "user", "content": "q"}, {"from": "assistant", "content": "a"}]},
+        QA,
+    ),
+    "sharegpt as a string": ({"conversations": '[{"from":"human","value":"q"},{"from":"gpt","value":"a"}]'}, QA),
+    "sharegpt with tools": (
+        {
+            "conversations": [
+                {"from": "human", "value": "q"},
+                {"from": "function_call", "value": "{}"},
+                {"from": "observation", "value": "1"},
+                {"from": "gpt", "value": "a"},
+            ],
+            "tools": "[]",
+        },
+        [(U, "q"), (A, "{}"), (T, "1"), (A, "a")],
+    ),
+    "openai messages": (
+        {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}]},
+        [(S, "s"), (U, "q")],
+    ),
+    "content parts": ({"messages": [{"role": "user", "content": [{"type": "text", "value": "q"}]}]}, [(U, "q")]),
+    "tool calls": (
+        {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": None, "tool_calls": [CALL]}]},
+        [(U, "q"), (A, '{"name":"f","arguments":{"x":1}}')],
+    ),
+    "a system field": ({"system": "s", "conversations": [{"from": "human", "value": "q"}]}, [(S, "s"), (U, "q")]),
+    "preference turn": (
+        {"conversations": [{"from": "human", "value": "q"}], "chosen": {"from": "gpt", "value": "a"}, "rejected": {}},
+        QA,
+    ),
+    "preference text": ({"prompt": "q", "chosen": "a", "rejected": "b"}, QA),
+    "preference of whole conversations": (
+        {
+            "prompt": "q",
+            "chosen": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}],
+            "rejected": [],
+        },
+        QA,
+    ),
+    "preference transcripts": (
+        {"chosen": "\n\nHuman: q\n\nAssistant: a", "rejected": "\n\nHuman: q\n\nAssistant: b"},
+        QA,
+    ),
+    "kto": ({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], "label": True}, QA),
+    "prompt and completion": ({"prompt": "q", "completion": "a<|endoftext|>"}, QA),
+    "swift": (
+        {"query": "q2", "response": "a2", "history": [["q", "a"]], "system": "s"},
+        [(S, "s"), *QA, (U, "q2"), (A, "a2")],
+    ),
+    "pclue": ({"input": "q", "target": "a", "answer_choices": ["a", "b"]}, QA),
+    "auto-j": ({"usrmsg": "q", "target_output": "a"}, QA),
+    "gsm8k": ({"question": "q", "answer": "a\n#### 1"}, [(U, "q"), (A, "a\n#### 1")]),
+    "gsm8k with model solutions": (
+        {"question": "q", "ground_truth": "a", "6b": {"is_correct": False, "solution": "z"}},
+        QA,
+    ),
+    "scored completions": (
+        {
+            "instruction": "q",
+            "completions": [{"response": "b", "overall_score": 1}, {"response": "a", "overall_score": 9}],
+        },
+        QA,
+    ),
+    "math": ({"problem": "q", "solution": "So \\boxed{2}", "answer": "2"}, [(U, "q"), (A, "So \\boxed{2}")]),
+    "a rationale that does not state its answer": (
+        {"question": "q", "rationale": "Because.", "answer": "7"},
+        [(U, "q"), (A, "Because.\n\nThe answer is 7.")],
+    ),
+    "ape210k": (
+        {"original_text": "多少？", "equation": "x=135/3", "ans": "45", "id": "1"},
+        [(U, "多少？"), (A, "x=135/3\n\n答案：45")],
+    ),
+    "svamp": (
+        {
+            "Question": "number0 plus number1 ?",
+            "Numbers": "56.0 9.5",
+            "Equation": "+ number0 number1",
+            "Answer": "65.5",
+        },
+        [(U, "56 plus 9.5 ?"), (A, "65.5")],
+    ),
+    "csqa": ({"question": {"stem": "q", "choices": CHOICES}, "answerKey": "B"}, [(U, "q\nA. x\nB. y"), (A, "B. y")]),
+    "arc": (
+        {"question": "q", "choices": {"text": ["x", "y"], "label": ["1", "2"]}, "answerKey": "2"},
+        [(U, "q\n1. x\n2. y"), (A, "2. y")],
+    ),
+    "mmlu with positions": ({"question": "q", "choices": ["x", "y"], "answer": 1}, [(U, "q\nA. x\nB. y"), (A, "B. y")]),
+    "ceval": (
+        {"id": 0, "question": "q", "A": "x", "B": "y", "C": "z", "D": "w", "answer": "C"},
+        [(U, "q\nA. x\nB. y\nC. z\nD. w"), (A, "C. z")],
+    ),
+    "logiqa": (
+        {"answer": "b", "context": "c", "question": "q", "options": ["A.x", "B.y"]},
+        [(U, "c\n\nq\n\nA. x\nB. y"), (A, "B. y")],
+    ),
+    "tabmwp": (
+        {"question": "q", "choices": ["x", "y"], "answer": "y", "table": "1|2", "solution": "So B. y"},
+        [(U, "1|2\n\nq\n\nA. x\nB. y"), (A, "So B. y")],
+    ),
+    "pubmedqa": (
+        {"QUESTION": "q", "CONTEXTS": ["c", "d"], "LONG_ANSWER": "It does.", "final_decision": "yes"},
+        [(U, "c\nd\n\nq"), (A, "It does.\n\nThe answer is yes.")],
+    ),
+    "gaokao results": (
+        {"question": "题", "standard_answer": ["D"], "analysis": "故选：D．", "model_output": "【答案】A"},
+        [(U, "题"), (A, "故选：D．")],
+    ),
+    "self-instruct": (
+        {"instruction": "q", "instances": [{"input": "", "output": "a"}, {"input": "i", "output": "b"}]},
+        QA,
+    ),
+    "firefly": ({"conversation_id": 1, "conversation": [{"human": "q", "assistant": "a"}]}, QA),
+    "emollm": ({"conversation": [{"system": "s", "input": "q", "output": "a"}]}, [(S, "s"), *QA]),
+    "moss": ({"meta_instruction": "s", "chat": MOSS}, [(S, "s"), *QA]),
+    "oasst tree": ({"message_tree_id": "t", "prompt": OASST}, QA),
+    "oasst message": ({"message_id": "m", **OASST}, QA),
+    "smilechat": ([{"role": "client", "content": "q"}, {"role": "counselor", "content": "a"}], QA),
+    "kdconv": ({"messages": [{"message": "q"}, {"message": "a", "attrs": [{"k": 1}]}], "name": "n"}, QA),
+    "haruhi": ({"dialogue": SPOKEN}, QA),
+    "haruhi with a cast": ({"dialogue": CAST}, [(U, "甲：1"), (A, "2"), (U, "丙：3"), (A, "4")]),
+    "llama-chinese csv": ({"text": "<s>Human: q\n</s><s>Assistant: a\n</s>"}, QA),
+    "guanaco": ({"text": "### Human: q### Assistant: a"}, QA),
+    "guanaco lines": ({"text": "### Human: q\n### Assistant: a"}, QA),
+    "flan tsv": (["q", "yes", "Reason."], [(U, "q"), (A, "Reason.\n\nThe answer is yes.")]),
+    "mmlu csv": (["q", "x", "y", "z", "w", "B"], [(U, "q\nA. x\nB. y\nC. z\nD. w"), (A, "B. y")]),
+    "apibench": ({"code": "###Instruction: q\n###Output: a", "provider": "p"}, QA),
+    "apibench dict": ({"code": "{'Instruction': q, 'Output': {'domain': 'D'}}"}, [(U, "q"), (A, "<<<domain>>>: D")]),
+    "l-eval": (
+        {"instructions": ["q", "r"], "outputs": ["a", "b"], "input": "doc"},
+        [(U, "doc\n\nq"), (A, "a"), (U, "r"), (A, "b")],
+    ),
+    "mt-bench": ({"question_id": 1, "turns": ["q", "r"]}, [(U, "q\n\nr")]),
+    "prompts only": ({"act": "x", "prompt": "q"}, [(U, "q")]),
+    "instruction only": ({"instruction": "q"}, [(U, "q")]),
+    "a post": ({"title": "q", "abs": None}, [(U, "q")]),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_of_each_format_becomes_its_turns(name: str) -> None:
+    row, turns = ROWS[name]
+    assert normalise(shape(row).turns) == turns
+
+
+def rows(**settings: Any) -> Rows:
+    return Rows(Source(name="s", **settings), normalise, 1_000, 300)
+
+
+def kept(value: Any, **settings: Any) -> Kept:
+    found = rows(**settings).convert(Row("f", 3, value))
+    assert isinstance(found, Kept), found
+    return found
+
+
+def reason(value: Any, **settings: Any) -> str:
+    found = rows(**settings).convert(Row("f", 3, value))
+    assert isinstance(found, Quarantined), found
+    return found.reason
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"foo": 1}, "unknown_format"),
+        ({}, "unknown_format"),
+        (7, "unknown_format"),
+        (None, "unknown_format"),
+        ("just some text", "unknown_format"),
+        ({"question_id": 1, "text": "an answer", "model_id": "m"}, "no_user_turn"),
+        ({"messages": [{"role": "assistant", "content": "a"}]}, "no_user_turn"),
+        ({"instruction": "", "output": " \n"}, "empty_conversation"),
+        ({"messages": [{"role": "user", "content": "q"}, {"role": "wizard", "content": "a"}]}, "bad_roles"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]}, "not_text"),
+        ({"messages": [{"role": "user"}]}, "bad_turns"),
+        ({"instruction": "q" * 2_000, "output": "a"}, "too_long"),
+    ],
+)
+def test_a_row_that_is_no_record_is_quarantined_by_reason(value: Any, expected: str) -> None:
+    assert reason(value) == expected
+
+
+@pytest.mark.parametrize("value", [{}, 1, [], [1], [[]], [None], "[", [{}], [{"role": 1}]])
+def test_turns_of_odd_kinds_never_crash(value: Any) -> None:
+    assert isinstance(rows().convert(Row("f", 1, {"messages": value})), Quarantined)
+
+
+def test_everything_else_of_a_row_is_in_meta() -> None:
+    assert json.loads(kept({"instruction": "q", "output": ["a", "b"], "Source": "x", "n": 2**70}).meta) == {
+        "Source": "x", "n": 2**70, "other_output": ["b"],
+    }  # fmt: skip
+
+
+def test_meta_is_bounded_and_names_what_was_cut_and_never_cuts_the_tools() -> None:
+    meta = json.loads(kept({"instruction": "q", "output": "a", "big": "x" * 500, "tools": "t" * 200, "k": 1}).meta)
+    assert meta == {"tools": "t" * 200, "k": 1, "cut": {"big": 502}}
+
+
+def test_an_answer_before_any_question_goes_to_meta() -> None:
+    found = kept({"messages": [{"role": "assistant", "content": "hi"}, {"role": "user", "content": "q"}]})
+    assert found.turns == [(U, "q")]
+    assert json.loads(found.meta) == {"before_first_user": ["hi"]}
+
+
+def test_a_row_keeps_its_own_id_else_its_file_and_number() -> None:
+    assert kept({"id": 7, "instruction": "q"}).source_id == "7"
+    assert kept({"task_id": "x/1", "prompt": "q"}).source_id == "x/1"
+    assert kept({"id": "", "instruction": "q"}).source_id == "f:3"
+    assert kept({"instruction": "q"}).source_id == "f:3"
+
+
+def test_an_id_that_comes_again_is_numbered_so_that_ids_stay_unique() -> None:
+    source = rows()
+    ids = ["a", "a", "a#2", "a", "b"]
+    found = [source.convert(Row("f", n, {"id": i, "instruction": "q"})) for n, i in enumerate(ids)]
+    given = [k.source_id for k in found if isinstance(k, Kept)]
+    assert given[:2] == ["a", "a#2"]
+    assert len(set(given)) == len({k.id for k in found if isinstance(k, Kept)}) == 5
+
+
+def test_a_record_is_the_same_in_every_run_and_its_content_hash_in_every_source() -> None:
+    row = {"instruction": "q", "output": "a"}
+    assert kept(row) == kept(row)
+    other = Rows(Source(name="t"), normalise, 1_000, 300).convert(Row("f", 3, row))
+    assert isinstance(other, Kept)
+    assert other.content_hash == kept(row).content_hash
+    assert other.id != kept(row).id
+
+
+def test_named_fields_are_taken_where_detection_cannot_know_them() -> None:
+    fields = (("instruction", "data.ask"), ("output", "data.replies.0"))
+    found = kept({"data": {"ask": "q", "replies": ["a", "b"]}, "k": 1}, fields=fields)
+    assert (found.turns, json.loads(found.meta)) == (QA, {"k": 1})
+    assert reason({"else": 1}, fields=fields) == "unmapped"
+
+
+def test_a_named_format_is_the_only_one_tried() -> None:
+    row = {"conversations": [{"from": "human", "value": "x"}], "instruction": "q", "output": "a"}
+    assert kept(row, format="instruction").turns == QA
+    assert reason({"instruction": "q"}, format="moss") == "unknown_format"

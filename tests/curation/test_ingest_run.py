@@ -1,0 +1,182 @@
+"""What the user names → sources → shards: one pass, nothing lost, nothing done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from itertools import islice
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from curation import files, shards
+from curation.engine import Engine
+from curation.identity import file_digest
+from curation.ingest import Settings, Source, key, resolve, run
+from curation.ingest.rows import Kept, Rows
+from curation.normalise import normalise
+from curation.record import QUARANTINE, RECORD
+
+GOOD = '{"id": "x", "instruction": "q", "output": "a"}\n'
+
+
+def put(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def ingest(root: Path, *specs: str | dict[str, object], rows: int = 50_000) -> dict[str, tuple[int, int]]:
+    return run(root, resolve(specs), Settings(rows_per_shard=rows), Engine(), 1, normalise)
+
+
+def test_a_file_becomes_shards_of_records_and_of_quarantined_rows(tmp_path: Path) -> None:
+    raw = put(tmp_path / "in" / "a.jsonl", GOOD * 5 + '{"foo": 1}\nnot json\n')
+    root = tmp_path / "root"
+    assert ingest(root, {"path": str(raw), "licence": "MIT"}, rows=2) == {"a.jsonl": (5, 2)}
+    paths = shards.shard_paths(root / "records" / "a.jsonl")
+    tables = [pq.read_table(p) for p in paths]
+    assert [p.name for p in paths] == [f"part-0000{i}-of-00003.parquet" for i in range(3)]
+    assert tables[0].schema.remove_metadata() == RECORD
+    first = tables[0].to_pylist()[0]
+    assert first["turns"] == [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    assert (first["source"], first["licence"], first["source_id"], first["parent_id"]) == ("a.jsonl", "MIT", "x", None)
+    assert len({r["id"] for t in tables for r in t.to_pylist()}) == 5
+    (bad,) = shards.read_shards(root / "quarantine" / "a.jsonl")
+    assert bad.schema.remove_metadata() == QUARANTINE
+    assert [(r["file"], r["row"], r["reason"]) for r in bad.to_pylist()] == [
+        ("a.jsonl", 6, "unknown_format"), ("a.jsonl", 7, "malformed_json"),
+    ]  # fmt: skip
+
+
+def test_a_file_without_any_record_is_recorded_as_such(tmp_path: Path) -> None:
+    put(tmp_path / "in" / "empty.json", "")
+    put(tmp_path / "in" / "odd.jsonl", '{"foo": 1}\n')
+    assert ingest(tmp_path / "root", str(tmp_path / "in")) == {"empty.json": (0, 1), "odd.jsonl": (0, 1)}
+    assert shards.sources(tmp_path / "root") == ["empty.json", "odd.jsonl"]
+
+
+def test_a_second_run_does_no_work_and_a_changed_file_is_done_again(tmp_path: Path) -> None:
+    raw = put(tmp_path / "in" / "a.jsonl", GOOD)
+    root = tmp_path / "root"
+    ingest(root, str(raw))
+    before = {p: (p.stat().st_mtime_ns, file_digest(p)) for p in root.rglob("*") if p.is_file()}
+    assert ingest(root, str(raw)) == {"a.jsonl": (1, 0)}
+    assert {p: (p.stat().st_mtime_ns, file_digest(p)) for p in root.rglob("*") if p.is_file()} == before
+    put(raw, GOOD * 2)
+    assert ingest(root, str(raw)) == {"a.jsonl": (2, 0)}
+
+
+def test_the_same_bytes_come_out_wherever_the_root_and_the_file_lie(tmp_path: Path) -> None:
+    written = []
+    for place in ("one", "two"):
+        raw = put(tmp_path / place / "a.jsonl", GOOD * 3 + "broken\n")
+        ingest(tmp_path / place / "root", str(raw))
+        shutil.rmtree(tmp_path / place / "root" / "records" / "a.jsonl")  # a source half done is done again, the same
+        ingest(tmp_path / place / "root", str(raw))
+        root = tmp_path / place / "root"
+        written.append({str(p.relative_to(root)): file_digest(p) for p in root.rglob("*") if p.is_file()})
+    assert written[0] == written[1]
+    assert len(written[0]) == 4
+
+
+def test_a_source_that_is_no_longer_named_is_left_alone(tmp_path: Path) -> None:
+    one, two = (put(tmp_path / f"{n}.jsonl", GOOD) for n in "ab")
+    ingest(tmp_path / "root", str(one))
+    ingest(tmp_path / "root", str(two))
+    assert shards.sources(tmp_path / "root") == ["a.jsonl", "b.jsonl"]
+
+
+def test_the_key_follows_settings_and_content_and_not_the_place(tmp_path: Path) -> None:
+    one, two = put(tmp_path / "a" / "x.jsonl", GOOD), put(tmp_path / "b" / "x.jsonl", GOOD)
+    keys = [key(Source(name="x", path=p), Settings(), normalise) for p in (one, two)]
+    assert keys[0] == keys[1]
+    assert key(Source(name="x", path=one), Settings(max_chars=5), normalise) != keys[0]
+    assert key(Source(name="x", path=one, licence="MIT"), Settings(), normalise) != keys[0]
+
+
+def test_a_folder_is_read_recursively_without_what_is_not_data(tmp_path: Path) -> None:
+    for name in ("b/x.jsonl", "a.jsonl", ".hidden/y.jsonl", ".z.jsonl", "README.md", "LICENSE", "SOURCES.md", "run.py"):
+        put(tmp_path / name, GOOD)
+    assert [s.name for s in resolve([str(tmp_path)])] == ["a.jsonl", "b__x.jsonl"]
+
+
+def test_globs_and_single_files_resolve_and_a_file_named_twice_is_one_source(tmp_path: Path) -> None:
+    for name in ("x1.jsonl", "x2.jsonl", "y.jsonl"):
+        put(tmp_path / name, GOOD)
+    specs: list[str | dict[str, object]] = [
+        str(tmp_path / "x*.jsonl"),
+        {"path": str(tmp_path / "x2.jsonl"), "licence": "MIT"},
+    ]
+    assert [(s.name, s.licence) for s in resolve(specs)] == [("x1.jsonl", ""), ("x2.jsonl", "MIT")]
+
+
+def test_names_are_safe_and_unique(tmp_path: Path) -> None:
+    for name in ("a/b.jsonl", "a__b.jsonl", "数据 集?.jsonl", "数据 集!.jsonl", "n" * 200 + ".jsonl"):
+        put(tmp_path / name, GOOD)
+    names = [s.name for s in resolve([str(tmp_path)])]
+    assert "a__b.jsonl" in names
+    assert len(set(names)) == 5
+    assert all(len(n.encode()) < 200 and not set(n) & set(" ?!/\\") for n in names)
+
+
+def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
+    put(tmp_path / "a" / "x.jsonl", GOOD)
+    put(tmp_path / "b" / "x.jsonl", GOOD)
+    with pytest.raises(ValueError, match="give one of them a `name`"):
+        resolve([str(tmp_path / "a"), str(tmp_path / "b")])
+    named = resolve([str(tmp_path / "a"), {"path": str(tmp_path / "b" / "x.jsonl"), "name": "other"}])
+    assert [s.name for s in named] == ["x.jsonl", "other"]
+
+
+def test_what_cannot_be_had_is_said_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        resolve([str(tmp_path / "nothing")])
+    with pytest.raises(FileNotFoundError, match="no file matches"):
+        resolve([str(tmp_path / "*.jsonl")])
+    with pytest.raises(ValueError, match="holds no data file"):
+        resolve([str(tmp_path / "empty")])
+    with pytest.raises(ValueError, match="knows name, path"):
+        resolve([{"file": "x"}])
+    with pytest.raises(ValueError, match="nearest: conversation"):
+        resolve([{"path": str(put(tmp_path / "a.jsonl", GOOD)), "format": "conversations"}])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    put(tmp_path / "a.jsonl", GOOD).chmod(0)
+    with pytest.raises(PermissionError, match="may not be read"):
+        resolve([str(tmp_path / "a.jsonl")])
+
+
+def test_a_local_data_set_folder_is_read_as_the_hub_would_give_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    put(
+        tmp_path / "set" / "train.jsonl",
+        "".join(json.dumps({"instruction": f"q{i}", "output": "a"}) + "\n" for i in range(3)),
+    )
+    sources = resolve([{"hub": str(tmp_path / "set"), "name": "mine"}])
+    assert run(tmp_path / "root", sources, Settings(), Engine(), 1, normalise) == {"mine": (3, 0)}
+    assert key(sources[0], Settings(), normalise) == key(sources[0], Settings(), normalise)
+
+
+ANSWERS_ONLY = {"flask_chatgpt_outputs.jsonl.gz"}  # its questions lie in another file: all of it is quarantined
+
+
+def test_of_every_real_file_nearly_every_row_becomes_a_record(instructions: Path) -> None:
+    poor = {}
+    for source in resolve([str(instructions)]):
+        assert source.path is not None
+        rows = Rows(source, normalise, 4_000_000, 16_384)
+        found = [rows.convert(item) for item in islice(files.read(source.path), 120)]
+        share = sum(isinstance(f, Kept) for f in found) / len(found)
+        if source.name in ANSWERS_ONLY:
+            assert share == 0
+        elif share < 0.95:
+            poor[source.name] = share
+    assert not poor

@@ -1,0 +1,140 @@
+"""Language: script rules first, fastText for alphabets, agreement turn by turn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from curation import judge, language
+from curation.record import RECORD, Turn, content_hash, ids, record_id
+from curation.scripts import SCRIPTS, letters
+
+
+def judged(*conversations: list[Turn]) -> dict[str, list[object]]:
+    """Return the verdicts on conversations, column by column."""
+    hashes = [content_hash(turns) for turns in conversations]
+    columns = {
+        "id": ids([record_id("test", str(i), h) for i, h in enumerate(hashes)]),
+        "turns": pa.array(
+            [[{"role": r, "content": c} for r, c in turns] for turns in conversations], RECORD.field("turns").type
+        ),
+    }
+    return judge.verdicts("language", language.Settings(), pa.table(columns)).to_pydict()  # type: ignore[no-any-return]
+
+
+def ask(question: str, answer: str) -> list[Turn]:
+    return [("user", question), ("assistant", answer)]
+
+
+def test_each_turn_of_a_record_gets_its_language() -> None:
+    found = judged(
+        ask("给出三个保持健康的秘诀。", "均衡饮食，多锻炼，保证睡眠。"),
+        ask("Give three tips for staying healthy.", "Eat a balanced diet, exercise and get enough sleep every night."),
+    )
+    assert found["lang"] == ["zh", "en"]
+    assert found["turn_langs"] == [["zh", "zh"], ["en", "en"]]
+    assert found["script"] == ["Hans", "Latn"]
+    assert found["agreement"] == [True, True]
+
+
+def test_two_chinese_characters_are_chinese_though_fasttext_would_not_say_so() -> None:
+    assert judged(ask("你好", "您好"))["lang"] == ["zh"]
+
+
+def test_simplified_and_traditional_are_told_apart() -> None:
+    found = judged(ask("介紹一下臺灣的歷史", "臺灣位於亞洲東部，歷史悠久。"), ask("介绍一下历史", "历史很长。"))
+    assert found["script"] == ["Hant", "Hans"]
+
+
+def test_kana_makes_japanese_and_hangul_korean() -> None:
+    found = judged(
+        ask("今日は長い一日だった。", "そうですね、お疲れ様でした。"),
+        ask("오늘 날씨가 어때요?", "날씨가 아주 좋습니다."),
+    )
+    assert found["lang"] == ["ja", "ko"]
+    assert found["script"] == ["Jpan", "Kore"]
+
+
+def test_an_answer_that_is_only_code_takes_the_language_of_its_prompt() -> None:
+    code = "```python\nfor name in names:\n    print(name)\n```"
+    bare = "#include <iostream>\nint main() {\n    std::cout << 1;\n}"
+    found = judged(
+        ask("用 Python 打印列表中的每个名字", code), ask("Write a C++ program that prints the number one.", bare)
+    )
+    assert found["lang"] == ["zh", "en"]
+    assert found["response_lang"] == ["und", "und"]
+    assert found["agreement"] == [True, True]
+
+
+def test_latex_does_not_count_as_latin_text() -> None:
+    found = judged(ask("求解方程", "$$\\frac{x+1}{2}=3, \\text{therefore x is five}$$ 所以答案是五"))
+    assert found["turn_langs"] == [["zh", "zh"]]
+
+
+def test_a_multiple_choice_letter_or_a_number_agrees_with_any_prompt() -> None:
+    found = judged(ask("下列哪一项正确？", "B"), ask("What is six times seven, please?", "42"))
+    assert found["lang"] == ["zh", "en"]
+    assert found["agreement"] == [True, True]
+
+
+def test_an_answer_in_another_language_breaks_the_agreement() -> None:
+    found = judged(ask("请介绍一下长城。", "The Great Wall is a series of fortifications in northern China."))
+    assert (found["lang"], found["prompt_lang"], found["agreement"]) == (["en"], ["zh"], [False])
+
+
+def test_agreement_looks_at_each_pair_of_turns_of_a_conversation() -> None:
+    bilingual = [
+        *ask("你是谁？", "我是一个助手。"),
+        *ask("And in English, who are you?", "I am an assistant, here to help you."),
+    ]
+    assert judged(bilingual)["agreement"] == [True]
+    assert judged([*bilingual, *ask("谢谢你的帮助", "You are very welcome, ask me anything.")])["agreement"] == [False]
+
+
+def test_text_without_letters_is_und() -> None:
+    found = judged(ask("61*61=", "61*61=3721"), [("user", "")], [])
+    assert found["lang"] == ["und", "und", "und"]
+    assert found["script"] == [None, None, None]
+    assert found["prob"] == [0, 0, 0]
+
+
+def test_fasttext_decides_between_languages_of_one_alphabet() -> None:
+    found = judged(
+        ask(
+            "Translate into French: dentistry is a branch of medicine.",
+            "La médecine dentaire est une branche de la médecine.",
+        ),
+        ask("What is it in Russian?", "Стоматология - это раздел медицины, который изучает зубы."),
+    )
+    assert found["response_lang"] == ["fr", "ru"]
+    assert found["script"] == ["Latn", "Cyrl"]
+
+
+def test_latin_names_joined_by_chinese_punctuation_are_not_japanese() -> None:
+    assert judged(ask("列出押韵的单词", "Peak-Seek、Snow-Glow、Fade-Aid、Room-Boom、Chalk-Walk。"))[
+        "response_lang"
+    ] != ["ja"]
+
+
+def test_hostile_bytes_are_scanned_to_the_end() -> None:
+    texts = pa.array(["```", "$", "\\", "<a", "`x", "\\(", "http:", "www", "﷽\0\n\r", "𠀀𠀁", None, "~" * 5000 + "字"])
+    counts = letters(texts, 10).counts
+    assert counts[9, SCRIPTS.index("Hani")] == 2
+    assert counts[11, SCRIPTS.index("Hani")] == 1
+    assert counts[10].sum() == 0
+
+
+def test_a_slice_of_a_table_gives_the_verdicts_of_its_own_rows() -> None:
+    table = pa.table({"t": pa.array(["中文", "English words", "한국어"])})
+    assert letters(table["t"].slice(2).combine_chunks(), 10).counts[0, SCRIPTS.index("Hang")] == 3
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="fastText model"):
+        language.inputs(language.Settings(model=str(tmp_path / "none.ftz")))
+
+
+def test_the_packaged_model_is_an_input_of_the_stage() -> None:
+    assert len(language.inputs(language.Settings())["model"]) == 32

@@ -1,0 +1,137 @@
+"""Quality: each rule finds its fault, in both languages, and leaves good short answers alone."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from curation import judge, quality
+from curation.record import RECORD, Turn, content_hash, ids, record_id
+
+PROSE = (
+    "The river rises in the northern hills, where snow lies until May, and runs west through two old market towns. "
+    "Most of its water is taken for the fields before it comes to the coast, so that in a dry summer only gravel is left. "
+    "Herons nest along the upper reaches all the same."
+)
+
+
+def judged(*conversations: list[Turn]) -> dict[str, list[object]]:
+    """Return the verdicts on conversations, column by column."""
+    hashes = [content_hash(turns) for turns in conversations]
+    columns = {
+        "id": ids([record_id("test", str(i), h) for i, h in enumerate(hashes)]),
+        "turns": pa.array(
+            [[{"role": r, "content": c} for r, c in turns] for turns in conversations], RECORD.field("turns").type
+        ),
+    }
+    return judge.verdicts("quality", quality.Settings(), pa.table(columns)).to_pydict()  # type: ignore[no-any-return]
+
+
+def ask(question: str, answer: str) -> list[Turn]:
+    return [("user", question), ("assistant", answer)]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Which is right? A. 1 B. 2", "B"),
+        ("91-33=", "91-33=58"),
+        ("6 × 7 = ?", "42"),
+        ("三原色？", "红、黄、蓝"),
+        ("八点十分的英文？", "ten past eight"),
+        ("Is water wet?", "Yes."),
+        ("写一个打印 1 的程序", "```python\nprint(1)\n```"),
+        ("What does undefined mean?", "undefined"),
+        ("Write a letter.", "Dear [Your Name],\nThank you.\nYours, [Your Name]"),
+        ("Use a Jinja template to greet", "Hello {{ name }}"),
+        ("给出十个城市", "北京、上海、广州、深圳、成都、杭州、武汉、西安、南京、重庆"),
+    ],
+)
+def test_good_answers_are_kept_however_short(question: str, answer: str) -> None:
+    assert judged(ask(question, answer))["keep"] == [True]
+
+
+@pytest.mark.parametrize(
+    ("reason", "turns"),
+    [
+        ("no_response", [("user", "What is a woman?")]),
+        ("no_response", [*ask("你好", "您好"), ("user", "再见")]),
+        ("no_response", []),
+        ("empty_response", ask("Calculate 20% of 200.", " \n")),
+        ("empty_prompt", ask("", "An answer to nothing.")),
+        ("placeholder", ask("Design a quiz website.", "<nooutput>")),
+        ("placeholder", ask("设计公司标志", "无输出")),
+        ("placeholder", ask("Write a text.", "Lorem ipsum dolor sit amet")),
+        ("unfilled_slot", ask("你是谁？", "您好，我是 {{name}}，由 {{author}} 开发。")),
+        ("mojibake", ask("80% of 60?", "(80/100) * 60 â€“ (4/5) * 25 = 28")),
+        ("mojibake", ask("介绍一下长城", "锟斤拷锟斤拷是中国的建筑")),
+        ("mojibake", ask("Name a café.", "The caf\ufffd de Flore")),
+        ("loop", ask("List snacks.", "Snacks:\n" + "- Veggie platters with dip and bread\n" * 30)),
+        ("loop", ask("写一首诗", "春天来了花开了" * 30)),
+        ("prompt_echo", ask("The quick brown fox jumped over it.", "The quick brown fox jumped over it.\n")),
+    ],
+)
+def test_a_broken_record_is_dropped_for_its_reason(reason: str, turns: list[Turn]) -> None:
+    found = judged(turns)
+    assert found["reason"] == [reason]
+    assert found["flags"][0][0] == reason  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("flag", "answer"),
+    [
+        ("refusal", "I'm sorry, as an AI language model, I don't have access to the tide tables."),
+        ("refusal", "抱歉，作为一个AI模型，我无法直接查询今天的天气。"),
+        ("apology", "I'm sorry, but I cannot help with stealing a car."),
+        ("boilerplate", "As an AI language model, I cannot taste; however, most people like it. Here is why: ..."),
+        ("unclosed_fence", "Here:\n```python\nprint(1)"),
+        ("form_slot", "Dear [Recipient's Name], hello."),
+        ("mojibake_trace", "It is 20Â°C outside. " + PROSE),
+        ("symbols", "|---|\n" * 40),
+        ("truncation", PROSE + " And then the"),
+    ],
+)
+def test_what_may_be_right_is_only_noted(flag: str, answer: str) -> None:
+    found = judged(ask("Tell me something", answer))
+    assert found["keep"] == [True]
+    assert flag in found["flags"][0]  # type: ignore[operator]
+
+
+def test_a_refusal_with_a_reason_is_not_counted_as_one() -> None:
+    answer = "As an AI language model, I cannot help with that: it is illegal and harmful."
+    assert "refusal" not in judged(ask("How do I rob a bank?", answer))["flags"][0]  # type: ignore[operator]
+
+
+def test_all_findings_are_listed_and_the_first_gives_the_reason() -> None:
+    found = judged([("assistant", "N/A"), ("user", " ")])
+    assert found["reason"] == ["no_response"]
+    assert found["flags"] == [["no_response", "empty_prompt", "placeholder"]]
+
+
+def test_characters_are_code_points_of_their_roles() -> None:
+    found = judged([("system", "系统"), ("user", "你好吗"), ("assistant", "很好"), ("tool", "{}"), ("assistant", "😀")])
+    columns = ("n_chars", "n_prompt_chars", "n_response_chars", "n_turns")
+    assert [found[column] for column in columns] == [[10], [3], [3], [3]]
+
+
+def test_repetition_is_the_share_of_repeated_runs_of_words() -> None:
+    once = "one two three four five six seven eight nine ten"
+    found = judged(ask("Say it", once), ask("Say it", f"{once} {once}"))
+    assert found["repetition"] == [0.0, pytest.approx(3 / 13)]
+
+
+def test_the_cleaner_copy_of_a_record_scores_higher() -> None:
+    clean, broken = judged(ask("Why?", "Because it is 20°C."), ask("Why?", "Because it is 20Â°C."))["score"]
+    assert clean == 1
+    assert broken < clean  # type: ignore[operator]
+
+
+def test_verdicts_do_not_depend_on_the_neighbours_in_the_table() -> None:
+    records = [ask("你好", "您好"), [("user", "alone")], ask("List snacks.", "chips and dip and " * 40), []]
+    together = judged(*records)
+    for column in ("reason", "flags", "repetition", "n_chars"):
+        assert [judged(record)[column][0] for record in records] == together[column]
+
+
+def test_a_table_without_rows_gives_no_verdicts() -> None:
+    assert judged()["id"] == []

@@ -1,0 +1,85 @@
+"""Tokens, n-grams and fold hashes."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from curation.text import DIGIT, fold_hashes, ngrams, tokens
+
+
+def counts(*texts: str | None) -> list[int]:
+    found = tokens(pa.array(list(texts), pa.string()))
+    return [int(n) for n in found.offsets[1:] - found.offsets[:-1]]
+
+
+def hashes(text: str) -> list[int]:
+    return [int(h) for h in tokens(pa.array([text])).hashes]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        ("!?… 。", 0),
+        ("a", 1),
+        ("hello world", 2),
+        ("don't", 2),
+        ("我喜欢tea和咖啡", 7),  # six Han characters and one word
+        ("ひらがな", 4),
+        ("한국어", 3),
+        ("人々・〇", 3),  # the middle dot separates
+        ("naïve café", 2),
+        ("Привет мир", 2),
+        ("𠮷野家", 3),  # a Han character of four bytes
+        ("🙂 ok 🙂", 1),
+        ("3.14", 2),
+    ],
+)
+def test_a_token_is_a_word_or_one_han_character(text: str, count: int) -> None:
+    assert counts(text) == [count]
+
+
+def test_case_width_and_punctuation_do_not_matter() -> None:
+    assert hashes("Hello, WORLD 12!") == hashes("ｈｅｌｌｏ  world——１２")
+    assert hashes("你好，世界") == hashes("你好世界")
+    assert hashes("ÉTÉ Ω Ж") == hashes("été ω ж")
+
+
+def test_nulls_and_empty_columns_have_no_tokens() -> None:
+    assert counts("a b", None, "c") == [2, 0, 1]
+    assert counts() == []
+    assert len(tokens(pa.chunked_array([], pa.string())).hashes) == 0
+
+
+def test_a_slice_of_a_column_is_read_from_where_it_begins() -> None:
+    column = pa.array(["one", "two three", "四五六"])
+    part = tokens(column.slice(1))
+    assert part.offsets.tolist() == [0, 2, 5]
+    assert part.hashes.tolist() == tokens(column).hashes.tolist()[1:]
+    assert part.han.tolist() == [0, 3]
+
+
+def test_the_lowest_bit_tells_tokens_with_digits() -> None:
+    found = tokens(pa.array(["a1 12 abc 七 １２ x"])).hashes
+    assert [bool(h & DIGIT) for h in found] == [True, True, False, False, True, False]
+
+
+def test_the_densest_texts_fit_the_buffer() -> None:
+    assert counts("a", "b", "c", "a字a字a", "字" * 1000, "a b c d") == [1, 1, 1, 5, 1000, 4]
+
+
+def test_ngrams_are_equal_where_the_same_tokens_follow_each_other() -> None:
+    found = tokens(pa.array(["a b c d a b c"]))
+    grams = ngrams(found.hashes, 0, 7, 3)
+    assert len(grams) == 5
+    assert grams[0] == grams[4]
+    assert len(set(grams.tolist())) == 4
+    assert len(ngrams(found.hashes, 0, 2, 3)) == 0
+
+
+def test_fold_hashes_ignore_case_width_and_spacing_but_not_signs() -> None:
+    same = fold_hashes(pa.array([" What is  1+1?\n", "what is 1+1?", "ＷＨＡＴ is　1＋1？"])).tolist()
+    assert len(set(same)) == 1
+    other = fold_hashes(pa.array(["1+1", "1-1", "1 +1", "11", "", None])).tolist()
+    assert len(set(other)) == 5

@@ -1,0 +1,184 @@
+"""The search on a world whose best mixture is known: loss_d = a_d − Σ b_de log(w_e + .01) + noise of the seed."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from scipy.optimize import minimize
+
+from curation import shards
+from mixtures import ledger
+from mixtures.domain import Domains, domains_of
+from mixtures.limits import Bound, Infeasible
+from mixtures.mixture import natural, read_metrics, read_mixture, read_ratios
+from mixtures.search import Metrics, OnDone, Settings, key, search
+
+NAMES = ("en-chat", "en-math", "zh-chat", "zh-math")
+TOKENS = (4_000_000, 300_000, 2_500_000, 200_000)
+DOMAINS = domains_of([(name, 10, tokens, tokens // 2) for name, tokens in zip(NAMES, TOKENS, strict=True)])
+SETTINGS = Settings(budget_tokens=3_000_000, runs=12, pool=400, bounds=(Bound(domains="zh-*", floor=0.3, ceiling=0.6),))
+
+
+class World:
+    """Proxies made of a formula; `matters` 0: no mixture is better than another. Stops as if killed after `stop` runs."""
+
+    def __init__(self, matters: float = 1.0, noise: float = 0.003, stop: int = 10**9) -> None:
+        self.matters, self.noise, self.stop, self.ran = matters, noise, stop, 0
+
+    def losses(self, w: np.ndarray) -> np.ndarray:
+        slopes = 0.05 * np.eye(4) + 0.01
+        return np.array([1.0, 1.2, 1.4, 1.1]) - self.matters * slopes @ np.log(w + 0.01)
+
+    def __call__(self, batch: Sequence[tuple[str, np.ndarray, int]], on_done: OnDone) -> list[Metrics]:
+        results = []
+        for i, (_, w, seed) in enumerate(batch):
+            if self.ran == self.stop:
+                raise KeyboardInterrupt
+            rng = np.random.default_rng([seed, *np.round(w * 1e6).astype(int)])
+            values = self.losses(w) + self.noise * rng.normal(size=4)
+            metrics = {f"loss/{name}": float(v) for name, v in zip(NAMES, values, strict=True)}
+            self.ran += 1
+            on_done(i, metrics)
+            results.append(metrics)
+        return results
+
+    def gain(self, w: np.ndarray) -> float:
+        return float((1 - self.losses(w) / self.losses(natural(DOMAINS).weights)).mean())
+
+
+def best(world: World) -> float:
+    bounds = [(0, 4 * t / 3_000_000) for t in TOKENS]
+    equal = {"type": "eq", "fun": lambda w: w.sum() - 1}
+    zh = [{"type": "ineq", "fun": lambda w: w[2:].sum() - 0.3}, {"type": "ineq", "fun": lambda w: 0.6 - w[2:].sum()}]
+    found = minimize(
+        lambda w: -world.gain(w), [0.3, 0.2, 0.3, 0.2], bounds=bounds, constraints=[equal, *zh], method="SLSQP"
+    )
+    return -float(found.fun)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("searches") / "first"
+    search(DOMAINS, SETTINGS, World(), folder, "formula")
+    return folder
+
+
+def provenance(folder: Path) -> dict:
+    return json.loads((folder / "mixture.json").read_text())["provenance"]
+
+
+def test_the_proposal_is_close_to_the_best_and_the_interval_covers_its_true_gain(done: Path) -> None:
+    world, chosen = World(), read_mixture(done / "mixture.json", NAMES)
+    assert chosen.name == "proposed"
+    assert world.gain(chosen.weights) > 0.9 * best(world)
+    gain = provenance(done)["gain"]
+    assert 0 < gain["low"] <= world.gain(chosen.weights) <= gain["high"]
+
+
+def test_every_run_but_natural_obeys_the_limits_and_is_written_in_steps(done: Path) -> None:
+    table = read_ratios(done / "ratios.csv")
+    assert table.columns == NAMES
+    assert len(table.runs) == 12 + 2 * 4
+    for name, w in zip(table.names, table.values, strict=True):
+        if "natural" not in name:
+            assert (3_000_000 * w / DOMAINS.tokens <= 4 + 1e-9).all()
+            assert 0.3 - 1e-9 <= w[2:].sum() <= 0.6 + 1e-9
+            np.testing.assert_allclose(w * 1e4, np.round(w * 1e4), atol=1e-8)
+
+
+def test_the_folder_holds_everything_and_the_manifest_its_key(done: Path) -> None:
+    assert shards.is_done(done, key(DOMAINS, SETTINGS, "formula"))
+    assert not shards.is_done(done, key(DOMAINS, SETTINGS, "another proxy"))
+    observations = pq.read_table(done / "observations.parquet")
+    assert observations.column_names == ["search", "run", "name", "kind", "seed", "metric", "value"]
+    assert observations.num_rows == 20 * 4
+    kinds = ["confirmation", "expected_improvement", "natural", "space_filling"]
+    assert sorted(set(observations["kind"].to_pylist())) == kinds
+    np.testing.assert_array_equal(read_metrics(done / "metrics.csv").values.ravel(), observations["value"].to_numpy())
+    assert pq.read_table(done / "weights.parquet").num_rows == 20 * 4
+
+
+def test_confirmation_seeds_are_fresh_and_paired(done: Path) -> None:
+    lines = ledger.read(done / "ledger.jsonl")
+    seeds = {
+        kind: [line["seed"] for line in lines if line["kind"] == kind] for kind in {line["kind"] for line in lines}
+    }
+    fresh = seeds.pop("confirmation")
+    assert fresh[:4] == fresh[4:]
+    assert not set(fresh) & {seed for each in seeds.values() for seed in each}
+
+
+def test_a_finished_search_runs_nothing_again_and_writes_the_same_bytes(done: Path) -> None:
+    before = {p.name: p.read_bytes() for p in done.iterdir()}
+    again = World()
+    search(DOMAINS, SETTINGS, again, done, "formula")
+    assert again.ran == 0
+    assert {p.name: p.read_bytes() for p in done.iterdir()} == before
+
+
+def test_a_killed_search_goes_on_where_it_stopped_past_a_half_written_line(done: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "first"
+    with pytest.raises(KeyboardInterrupt):
+        search(DOMAINS, SETTINGS, World(stop=9), folder, "formula")
+    assert not (folder / "manifest.json").exists()
+    with (folder / "ledger.jsonl").open("ab") as handle:
+        handle.write(b'{"key": "abc", "status": "finished", "met')
+    rest = World()
+    search(DOMAINS, SETTINGS, rest, folder, "formula")
+    assert rest.ran == 20 - 9
+    assert (folder / "mixture.json").read_bytes() == (done / "mixture.json").read_bytes()
+    assert len(ledger.read(folder / "ledger.jsonl")) == 20
+
+
+def test_where_no_mixture_is_better_the_report_says_so_and_natural_is_chosen(tmp_path: Path) -> None:
+    free = SETTINGS.model_copy(update={"bounds": ()})
+    outcome = search(DOMAINS, free, World(matters=0.0), tmp_path / "flat", "formula")
+    assert outcome.verdict.startswith("No detectable gain")
+    assert outcome.chosen.name == "natural"
+    assert "No detectable gain" in (tmp_path / "flat" / "report.html").read_text()
+
+
+def test_a_failed_run_is_marked_left_out_and_tried_again(tmp_path: Path) -> None:
+    world = World()
+
+    def broken(batch: Sequence[tuple[str, np.ndarray, int]], on_done: OnDone) -> list[Metrics]:
+        keep = [job for job in batch if job[0] != "fill-4"]
+        results = {job[0]: m for job, m in zip(keep, world(keep, lambda i, m: None), strict=True)}
+        return [results.get(name, {"loss/en-chat": float("nan")}) for name, _, _ in batch]
+
+    search(DOMAINS, SETTINGS, broken, tmp_path / "s", "formula")
+    failed = [line["name"] for line in ledger.read(tmp_path / "s" / "ledger.jsonl") if line["status"] == "failed"]
+    assert failed == ["fill-4"]
+    assert np.isnan(read_metrics(tmp_path / "s" / "metrics.csv").values[4]).all()
+    assert shards.read_manifest(tmp_path / "s").facts["failed"] == 1
+    whole = World()
+    search(DOMAINS, SETTINGS, whole, tmp_path / "s", "formula")
+    assert whole.ran >= 1
+    assert shards.read_manifest(tmp_path / "s").facts["failed"] == 0
+
+
+def test_conflicting_constraints_stop_the_search_before_any_run(tmp_path: Path) -> None:
+    world = World()
+    wrong = SETTINGS.model_copy(update={"bounds": (Bound(domains="zh-*", floor=0.7), Bound(domains="en-*", floor=0.4))})
+    with pytest.raises(Infeasible, match="these 2 conflict"):
+        search(DOMAINS, wrong, world, tmp_path / "s", "formula")
+    assert world.ran == 0
+
+
+def test_an_objective_that_names_no_metric_lists_those_there_are(tmp_path: Path) -> None:
+    wrong = SETTINGS.model_copy(update={"objective": (("gsm8k*", 1.0),)})
+    with pytest.raises(ValueError, match="no metric matches the objective.*the metrics are loss/en-chat"):
+        search(DOMAINS, wrong, World(), tmp_path / "s", "formula")
+
+
+def test_a_new_domain_does_not_make_old_runs_foreign(tmp_path: Path) -> None:
+    old = ledger.Ledger(tmp_path / "l.jsonl", ("a", "b"), "p")
+    old.add(ledger.Run("x", "natural", 3, np.array([0.4, 0.6]), {"m": 1.0}))
+    wider = ledger.Ledger(tmp_path / "l.jsonl", ("a", "aa", "b"), "p")
+    assert wider.find(np.array([0.4, 0.0, 0.6]), 3) == {"m": 1.0}
+    assert wider.find(np.array([0.4, 0.0, 0.6]), 4) is None
+    assert ledger.Ledger(tmp_path / "l.jsonl", ("a", "b"), "q").find(np.array([0.4, 0.6]), 3) is None
