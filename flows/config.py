@@ -50,7 +50,7 @@ class Config(BaseModel):
     decontaminate: Decontaminate = Decontaminate()
     tokens: Tokens = Tokens()
     policy: Policy = Policy()
-    synthesise: Synthesise = Synthesise(model="default")
+    synthesise: Synthesise = Synthesise()
     proxy: Proxy = Proxy()
     mixture: str = Field("", description="a mixture.json to hand off instead of the one that the search chose")
     handoff: Handoff = Handoff()

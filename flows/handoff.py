@@ -14,7 +14,8 @@ from curation.identity import code, digest
 from curation.shards import write_atomic
 from flows.config import Config
 from flows.tasks import stage
-from mixtures import handoff as handing
+from mixtures.handoff import materialise as write
+from mixtures.handoff import verify as checks
 from mixtures.handoff.manifest import Manifest, load
 
 
@@ -86,7 +87,7 @@ def materialise(config: Config) -> Manifest:
     chosen = mixture(config)
     provenance = {"cut": catalog.cut(config.root), "search": chosen.get("provenance", {})}
     corpus = config.root / "corpus.duckdb"
-    written = handing.materialise.handoff(
+    written = write.handoff(
         corpus, chosen["weights"], config.handoff_settings(), folder(config), provenance
     )
     catalog.refresh(config.root)
@@ -96,6 +97,6 @@ def materialise(config: Config) -> Manifest:
 
 def verified(config: Config) -> None:
     """Check the folder as its receiver would; raises ValueError naming the checks that fail."""
-    failed = [f"{c.name}: {c.detail}" for c in handing.verify.verify(folder(config)) if not c.passed]
+    failed = [f"{c.name}: {c.detail}" for c in checks.verify(folder(config)) if not c.passed]
     if failed:
         raise ValueError(f"the hand-off {folder(config)} does not verify: {'; '.join(failed)}")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 
-from curation import shards, synthesise
+from curation import catalog, shards, synthesise
+from curation.identity import code, digest
 from flows import curate
 from flows.config import Config
 from flows.tasks import stage
@@ -27,11 +30,27 @@ def synthesize(config: Config) -> None:
 
 
 def pending(config: Config) -> list[str]:
-    """Return the stages with work to do."""
-    if not config.synthesise.endpoints:
+    """Return the stages with work to do: none where these settings have been asked of this corpus and answered."""
+    if not config.synthesise.endpoints or asked(config).is_file() and asked(config).read_text() == request(config):
         return []
-    done = synthesise.is_done(config.root, config.root / "corpus.duckdb", config.synthesise)
-    return [] if done else ["synthesise", *curate.pending(config)]
+    return ["synthesise", *curate.pending(config)]
+
+
+def asked(config: Config) -> Path:
+    """Return where the identity of the last answered request is noted."""
+    return config.root / "work" / "synthesise" / f"{config.synthesise.source}.asked"
+
+
+def request(config: Config) -> str:
+    """Return the identity of what is asked: the corpus without its traces, how it is judged, and the settings.
+
+    Not the selection itself: judging the traces may move a keeper, and with it what a second run would select.
+    """
+    present = [shards.finished(shards.folder(config.root, "records", name)) for name in curate.sources(config)]
+    texts = {m.source: m.output for m in present if m.stage != synthesise.STAGE}
+    judges = {name: getattr(config, name) for name in (*catalog.STAGES, "policy")}
+    settings = config.synthesise.model_dump(mode="json", exclude=set(synthesise.ASKING) - {"where", "limit", "prompts"})
+    return digest(texts, judges, config.benchmarks, settings, code("curation.synthesise.run"))
 
 
 def summary(config: Config) -> str:
@@ -48,4 +67,7 @@ def summary(config: Config) -> str:
 
 def rewrite(config: Config) -> synthesise.Report:
     """Ask, gate and write the traces."""
-    return synthesise.run(config.root, config.root / "corpus.duckdb", config.synthesise)
+    report = synthesise.run(config.root, config.root / "corpus.duckdb", config.synthesise)
+    if not report.unanswered:
+        shards.write_atomic(asked(config), request(config).encode())
+    return report

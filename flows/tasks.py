@@ -6,10 +6,12 @@ Whether a stage is done is decided by its manifests, not by Prefect's cache: the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import task
-from prefect.tasks import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 TRANSIENT = (ConnectionError, TimeoutError, InterruptedError, BrokenPipeError)
 
@@ -22,10 +24,9 @@ def _is_transient(_task: Any, _run: Any, state: Any) -> bool:
     )  # EIO EAGAIN EBUSY
 
 
-def stage(name: str, function: Callable[..., Any]) -> Task[..., Any]:
+def stage(name: str, function: Callable[P, R]) -> Callable[P, R]:
     """Return `function` as a task of this name."""
-    return task(
-        function,
+    made = task(
         name=name,
         task_run_name=name,
         retries=2,
@@ -33,3 +34,4 @@ def stage(name: str, function: Callable[..., Any]) -> Task[..., Any]:
         retry_condition_fn=_is_transient,
         persist_result=False,
     )
+    return cast("Callable[P, R]", made(function))

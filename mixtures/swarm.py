@@ -110,7 +110,7 @@ def _stretch(w, at, move, lower, upper):  # type: ignore[no-untyped-def]  # noqa
 
 
 @numba.njit(cache=True)
-def _narrow(first, last, sums, speed, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913
+def _narrow(first, last, sums, speed, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for g in range(len(low)):
         if abs(speed[g]) > TINY:
             a, b = (low[g] - sums[g]) / speed[g], (high[g] - sums[g]) / speed[g]
@@ -119,7 +119,7 @@ def _narrow(first, last, sums, speed, low, high):  # type: ignore[no-untyped-def
 
 
 @numba.njit(cache=True)
-def _slice(w, at, move, power, first, last):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913
+def _slice(w, at, move, power, first, last):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     level = _density(w, at, move, power, 0.0) + np.log(np.random.random() + 1e-300)  # noqa: NPY002
     for _ in range(SHRINKS):
         t = first + (last - first) * np.random.random()  # noqa: NPY002

@@ -1,8 +1,8 @@
 """Row → record or quarantine row.
 
 Quarantine reasons of this stage: unknown_format, bad_turns, bad_roles, not_text, unmapped (no reading of the row);
-empty_conversation, no_user_turn, too_long (no record in it); and whatever curation.files says of rows it cannot read.
-A prompt without answer is a record (a judge drops it as no_response); an answer without prompt is not: no_user_turn.
+empty_conversation, too_long (no record in it); and whatever curation.files says of rows it cannot read.
+A prompt without answer is a record (a judge drops it as no_response), and so is an answer without prompt (empty_prompt).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Rows:
         found = shape(value, self.source.format)
         turns, before = opened(self.normalise(found.turns))
         if not turns:
-            raise UnusableError("no_user_turn" if before else "empty_conversation", _missing(bool(before)))
+            raise UnusableError("empty_conversation", "no turn with text in it")
         length = sum(len(content) for _, content in turns)
         if length > self.max_chars:
             raise UnusableError("too_long", f"{length:,} characters; the limit is {self.max_chars:,} (max_chars)")
@@ -128,7 +128,7 @@ def opened(turns: list[Turn]) -> tuple[list[Turn], list[str]]:
         return turns, []
     first = next((i for i, (role, _) in enumerate(turns) if role == "user"), None)
     if first is None:
-        return [], [content for _, content in turns]
+        return turns, []
     before = [t for t in turns[:first] if t[0] != "system"]
     return [t for t in turns[:first] if t[0] == "system"] + turns[first:] if before else turns, [c for _, c in before]
 
@@ -137,10 +137,6 @@ def _rest(value: Any, used: set[str]) -> dict[Any, Any]:
     if not isinstance(value, dict) or used.issuperset(value):
         return {}
     return {k: v for k, v in value.items() if k not in used and str(k).strip().lower() not in used}
-
-
-def _missing(spoken: bool) -> str:
-    return "no turn is the user's: an answer without its question" if spoken else "nothing is said in it"
 
 
 def _own_id(value: Any) -> tuple[str, str]:

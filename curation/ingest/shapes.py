@@ -50,8 +50,13 @@ def shape(value: Any, name: str = "auto") -> Shape:
 
 
 def _known(found: Shape | None, value: Any) -> Shape:
-    if found is None and isinstance(value, dict) and value.keys() & set(ANSWERS_OF):
-        raise UnusableError("no_user_turn", "an answer without its question; join the two files into one before")
+    if (
+        found is None
+        and isinstance(value, dict)
+        and value.keys() & set(ANSWERS_OF)
+        and isinstance(value.get("text"), str)
+    ):
+        return Shape([("assistant", value["text"])], {"text"}, {})  # a record still; a judge drops it as empty_prompt
     if found is None:
         seen = ", ".join(map(str, value))[:200] if isinstance(value, dict) else f"a {type(value).__name__}"
         raise UnusableError(

@@ -4,8 +4,8 @@ Reads the catalog, writes records/<name>/ (one accepted trace a prompt) and synt
 sample with its reason). Reading order: settings, select, prompt, client, journal, gate, equal, run.
 """
 
-from curation.synthesise.run import Report, key, run
+from curation.synthesise.run import ASKING, STAGE, Report, key, run
 from curation.synthesise.select import select
 from curation.synthesise.settings import Settings
 
-__all__ = ["Report", "Settings", "key", "run", "select"]
+__all__ = ["ASKING", "STAGE", "Report", "Settings", "key", "run", "select"]

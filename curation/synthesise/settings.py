@@ -15,9 +15,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     endpoints: tuple[str, ...] = Field(
-        default=("http://127.0.0.1:8000/v1",), description="base URLs that end in /v1, one or many", min_length=1
+        default=(), description="base URLs that end in /v1, one or many; none: synthesis is skipped"
     )
-    model: str = Field(description="the model's name as the endpoint serves it", min_length=1)
+    model: str = Field(default="default", description="the model's name as the endpoint serves it", min_length=1)
     name: str = Field(default="", description="name of the source written; empty: traces-<model>")
     api_key_env: str = Field(
         default="OPENAI_API_KEY", description="environment variable with the key; unset for a local server"

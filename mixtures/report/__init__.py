@@ -10,6 +10,7 @@ from curation.identity import file_digest
 from mixtures.outcome import Outcome
 from mixtures.report import charts, tables
 from mixtures.report.charts import text
+from mixtures.surrogate import LOSS
 
 Funnel = Sequence[tuple[str, int, int, int]]
 """Stage, records in, dropped, kept."""
@@ -97,6 +98,12 @@ def _caveats(outcome: Outcome) -> list[str]:
     ]
     if not outcome.found.space.holds(outcome.found.natural.weights):
         lines.append("The natural mixture breaks a constraint. It is the yardstick all the same, and is not chosen.")
+    blind = [name for name in outcome.found.domains.names if LOSS + name not in outcome.found.goal.shares]
+    if blind:
+        lines.append(
+            f"No metric of the composite measures {', '.join(blind)}: the search sees only what they cost the others. A floor "
+            "on their share keeps them."
+        )
     if unsure:
         lines.append(f"The mixture was not seen to matter for {', '.join(unsure)}: their surrogate is a constant.")
     return lines

@@ -224,8 +224,6 @@ def reason(value: Any, **settings: Any) -> str:
         (7, "unknown_format"),
         (None, "unknown_format"),
         ("just some text", "unknown_format"),
-        ({"question_id": 1, "text": "an answer", "model_id": "m"}, "no_user_turn"),
-        ({"messages": [{"role": "assistant", "content": "a"}]}, "no_user_turn"),
         ({"instruction": "", "output": " \n"}, "empty_conversation"),
         ({"messages": [{"role": "user", "content": "q"}, {"role": "wizard", "content": "a"}]}, "bad_roles"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]}, "not_text"),
@@ -235,6 +233,17 @@ def reason(value: Any, **settings: Any) -> str:
 )
 def test_a_row_that_is_no_record_is_quarantined_by_reason(value: Any, expected: str) -> None:
     assert reason(value) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"question_id": 1, "text": "an answer", "model_id": "m"},
+        {"messages": [{"role": "assistant", "content": "an answer"}]},
+    ],
+)
+def test_an_answer_without_its_question_is_a_record_for_a_judge_to_drop(value: Any) -> None:
+    assert kept(value).turns == [("assistant", "an answer")]
 
 
 @pytest.mark.parametrize("value", [{}, 1, [], [1], [[]], [None], "[", [{}], [{"role": 1}]])

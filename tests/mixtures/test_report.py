@@ -1,3 +1,4 @@
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -79,6 +80,13 @@ def test_the_headline_is_the_verdict_and_the_figures_are_those_of_the_outcome(ou
         assert f"<b>{w:.1%} · {e:.2f} epochs</b>" in page
     assert page.count("<figure>") == len(HOSTILE)
     assert page.count("<circle") == len(outcome.searched)
+
+
+def test_domains_that_no_metric_measures_are_named(outcome: Outcome) -> None:
+    assert "No metric of the composite measures" not in report.render(outcome)
+    shares = {m: 0.25 for m in outcome.found.goal.shares if m != "loss/中文"}
+    blind = replace(outcome, found=replace(outcome.found, goal=replace(outcome.found.goal, shares=shares)))
+    assert "No metric of the composite measures 中文:" in report.render(blind)
 
 
 def test_the_funnel_is_shown_where_it_is_given(outcome: Outcome) -> None:

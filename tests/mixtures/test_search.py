@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from scipy.optimize import minimize
 
 from curation import shards
 from mixtures import ledger
-from mixtures.domain import Domains, domains_of
+from mixtures.domain import domains_of
 from mixtures.limits import Bound, Infeasible
 from mixtures.mixture import natural, read_metrics, read_mixture, read_ratios
 from mixtures.search import Metrics, OnDone, Settings, key, search
