@@ -201,11 +201,21 @@ def relation(files: list[Path], schema: pa.Schema) -> str:
     if files:
         names = ", ".join("'" + _unglob(str(path.resolve())).replace("'", "''") + "'" for path in files)
         return f"read_parquet([{names}], union_by_name = false)"
-    with duckdb.connect() as con:
-        con.register("empty", schema.empty_table())
-        columns = con.execute("DESCRIBE empty").fetchall()
-    types = ", ".join(f'NULL::{"UUID" if schema.field(c[0]).type == ID else c[1]} AS "{c[0]}"' for c in columns)
-    return f"(SELECT {types} WHERE false)"
+    nulls = ", ".join(f'NULL::{_sql_type(field.type)} AS "{field.name}"' for field in schema)
+    return f"(SELECT {nulls} WHERE false)"
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    """Return DuckDB's name of an Arrow type; raises KeyError for one that no schema here uses."""
+    if pa.types.is_list(kind):
+        return f"{_sql_type(kind.value_type)}[]"
+    if pa.types.is_struct(kind):
+        return "STRUCT(" + ", ".join(f'"{f.name}" {_sql_type(f.type)}' for f in kind) + ")"
+    names = {
+        pa.string(): "VARCHAR", pa.bool_(): "BOOLEAN", pa.int32(): "INTEGER", pa.int64(): "BIGINT",
+        pa.float32(): "FLOAT", pa.float64(): "DOUBLE", ID: "UUID",
+    }  # fmt: skip
+    return names[kind]
 
 
 def _unglob(path: str) -> str:

@@ -6,6 +6,7 @@ and writing, and returns how many records it handled. Whether a unit is done is 
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -71,7 +72,8 @@ def _executor(engine: Engine, step: Any, tasks: int, workers: int, folder: str) 
 def _bar(progress: Path, title: str, total: int) -> Iterator[None]:
     """Draw a bar with rate and ETA from the ranks' notes, which lie in files so that cluster nodes can write them."""
     stop = threading.Event()
-    with tqdm(total=total, desc=title, unit=" records", mininterval=0.5, dynamic_ncols=True) as bar:
+    every = 0.5 if sys.stderr.isatty() else 10.0  # seconds; a log file wants fewer lines than a screen
+    with tqdm(total=total, desc=title, unit=" records", mininterval=every, dynamic_ncols=True) as bar:
 
         def count() -> None:
             done = sum(int(n) for p in progress.iterdir() for n in p.read_text().split("\n")[:-1])

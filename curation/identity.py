@@ -53,22 +53,28 @@ def code(module: str) -> str:
 
 
 def _collect(module: str, seen: dict[str, str]) -> None:
-    spec = importlib.util.find_spec(module)
-    if module in seen or spec is None or spec.origin is None:
+    if module in seen:
         return
+    seen[module], imported = _syntax(module)
+    for name in imported:
+        _collect(name, seen)
+
+
+@cache
+def _syntax(module: str) -> tuple[str, tuple[str, ...]]:
+    """Return a module's syntax tree as text, and the project modules it imports."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return "", ()
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
     _strip_docstrings(tree)
-    seen[module] = ast.dump(tree)
+    names: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        for name in names:
-            if name.split(".")[0] in PACKAGES and _is_module(name):
-                _collect(name, seen)
+            names += [alias.name for alias in node.names]
+    return ast.dump(tree), tuple(n for n in names if n.split(".")[0] in PACKAGES and _is_module(n))
 
 
 @cache

@@ -10,7 +10,7 @@ from datatrove.pipeline.base import PipelineStep
 from loguru import logger
 
 
-class Place(PipelineStep):
+class Place(PipelineStep):  # type: ignore[misc]  # datatrove ships no types
     """The one datatrove step: each rank works through its own units and notes its progress in a file."""
 
     name = "place"

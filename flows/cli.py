@@ -24,13 +24,13 @@ class Command:
 
 
 CURATION = ("engine", "ingest", "exact", "fuzzy", "language", "quality", "skill", "decontaminate", "tokens", "policy")
-MIXING = ("swarm", "proxy", "search")
+MIXING = ("search", "swarm", "proxy", "handoff")
 COMMANDS = {
     "curate": Command("raw dumps → judged corpus and its catalog", "flows.curate", None, CURATION),
     "synthesize": Command("verified chain-of-thought rewrites by any OpenAI-compatible endpoint", "flows.synthesize", "synthesise", ("synthesise", *CURATION)),
     "mixture-search": Command("candidate mixtures → proxy fine-tunes → the chosen one, with an interval on its gain", "flows.mixture_search", "search", MIXING),
-    "handoff": Command("the chosen mixture → exact, verified, trainer-ready shards", "flows.handoff", "handoff", ("handoff",)),
-    "pipeline": Command("all four in a row", "flows.pipeline", None, (*CURATION, "synthesise", *MIXING, "handoff")),
+    "handoff": Command("the chosen mixture → exact, verified, trainer-ready shards", "flows.handoff", "handoff", ("handoff", "tokens")),
+    "pipeline": Command("all four in a row", "flows.pipeline", None, (*CURATION, "synthesise", *MIXING)),
     "verify-handoff": Command("re-hash, re-count and re-tokenise a hand-off: path=<dir>", "flows.verify", None, ()),
 }  # fmt: skip
 

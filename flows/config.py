@@ -23,6 +23,9 @@ from curation.synthesise import Settings as Synthesise
 from curation.tokens import Settings as Tokens
 from mixtures.handoff.manifest import Settings as Handoff
 from mixtures.proxy.settings import Settings as Proxy
+from mixtures.search import Plan
+from mixtures.search import Settings as Search
+from mixtures.swarm import Settings as Swarm
 
 
 class ConfigError(ValueError):
@@ -51,9 +54,24 @@ class Config(BaseModel):
     tokens: Tokens = Tokens()
     policy: Policy = Policy()
     synthesise: Synthesise = Synthesise()
+    swarm: Swarm = Swarm()
     proxy: Proxy = Proxy()
+    search: Search = Search()
     mixture: str = Field("", description="a mixture.json to hand off instead of the one that the search chose")
     handoff: Handoff = Handoff()
+
+    def plan(self) -> Plan:
+        """Return the plan of a search: the final run's budget and epoch cap are the hand-off's."""
+        cap, budget = self.handoff.epoch_cap, self.handoff.budget_tokens
+        return Plan(search=self.search, swarm=self.swarm, budget_tokens=budget, epoch_cap=cap)
+
+    def proxy_settings(self) -> Proxy:
+        """Return the proxies' settings: they see each domain as often as the final run would."""
+        return self.proxy.model_copy(update={"final_tokens": self.proxy.final_tokens or self.handoff.budget_tokens})
+
+    def handoff_settings(self) -> Handoff:
+        """Return the hand-off's settings, its tokens counted as the tokens judge counts them."""
+        return self.handoff.model_copy(update={"tokens": self.tokens})
 
     @field_validator("root")
     @classmethod

@@ -52,9 +52,7 @@ def pending(config: Config) -> list[str]:
     local = _local(config)
     stale = {s for name in names for s in judge.stale(config.root, name, local)} if local else set()
     todo += [name for name in local if name in stale]
-    if todo or not catalog.is_current(
-        config.root, {name: verdict_keys(config, name, names) for name in names}, config.policy
-    ):
+    if todo or not catalog.is_current(config.root, verdict_keys(config, names), config.policy):
         todo.append("catalog")
     return todo
 
@@ -105,16 +103,17 @@ def judge_shards(config: Config) -> dict[str, int]:
 def build_catalog(config: Config) -> None:
     """Put the verdicts side by side and build the catalog over them."""
     names = sources(config)
-    for name in names:
-        catalog.consolidate(config.root, name, verdict_keys(config, name, names))
+    for name, keys in verdict_keys(config, names).items():
+        catalog.consolidate(config.root, name, keys)
     catalog.build(config.root, names, config.policy)
 
 
-def verdict_keys(config: Config, source: str, names: list[str]) -> dict[str, str]:
-    """Return stage → key that up-to-date verdicts on a source carry: the requested stages, and others that still hold."""
-    records = shards.finished(shards.folder(config.root, "records", source))
-    keys = {name: module.key(config.root, names, getattr(config, name)) for name, module in GLOBAL.items()}
-    return keys | {name: judge.key(name, value, records) for name, value in _local(config, catalog.STAGES).items()}
+def verdict_keys(config: Config, names: list[str]) -> dict[str, dict[str, str]]:
+    """Return source → stage → the key that up-to-date verdicts carry, of every stage: what was not asked may still hold."""
+    compared = {name: module.key(config.root, names, getattr(config, name)) for name, module in GLOBAL.items()}
+    local = _local(config, catalog.STAGES)
+    records = {name: shards.finished(shards.folder(config.root, "records", name)) for name in names}
+    return {n: compared | {s: judge.key(s, value, records[n]) for s, value in local.items()} for n in names}
 
 
 def _local(config: Config, stages: tuple[str, ...] = ()) -> dict[str, BaseModel]:

@@ -87,9 +87,7 @@ def materialise(config: Config) -> Manifest:
     chosen = mixture(config)
     provenance = {"cut": catalog.cut(config.root), "search": chosen.get("provenance", {})}
     corpus = config.root / "corpus.duckdb"
-    written = write.handoff(
-        corpus, chosen["weights"], config.handoff_settings(), folder(config), provenance
-    )
+    written = write.handoff(corpus, chosen["weights"], config.handoff_settings(), folder(config), provenance)
     catalog.refresh(config.root)
     write_atomic(config.root / "work" / "handoff" / f"{config.handoff.mix}.asked", request(config).encode())
     return written

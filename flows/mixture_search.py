@@ -30,7 +30,7 @@ def mixture_search(config: Config) -> None:
 def pending(config: Config) -> list[str]:
     """Return the stages with work to do; raises FileNotFoundError where there is no catalog."""
     domains = domain.read_domains(config.root / "corpus.duckdb")
-    key = search.key(domains, config.search_settings(), proxy(config))
+    key = search.key(domains, config.plan(), proxy(config))
     return [] if shards.is_done(folder(config), key) else ["mixture-search"]
 
 
@@ -65,6 +65,6 @@ def run_search(config: Config) -> str:
     corpus = config.root / "corpus.duckdb"
     domains, funnel = domain.read_domains(corpus), catalog.funnel(corpus)
     with local.prepare(corpus, config.proxy_settings(), config.root / "work" / "proxy", config.workers) as proxies:
-        outcome = search.search(domains, config.search_settings(), proxies.run, folder(config), proxy(config), funnel)
+        outcome = search.search(domains, config.plan(), proxies.run, folder(config), proxy(config), funnel)
     catalog.refresh(config.root)
     return outcome.verdict

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit  # Student's quantile; scipy.stats takes seconds to import
 
 Array = NDArray[np.float64]
 PAIRS = 2  # fewest pairs that have a spread
@@ -50,7 +50,7 @@ def paired(natural: Array, proposed: Array, confidence: float = 0.9) -> Interval
             f"{len(gains)} pairs of confirmation runs finished; an interval needs {PAIRS}: run the search again"
         )
     mean = float(gains.mean())
-    half = float(student.ppf((1 + confidence) / 2, len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains)))
+    half = float(stdtrit(len(gains) - 1, (1 + confidence) / 2) * gains.std(ddof=1) / np.sqrt(len(gains)))
     return Interval(mean, mean - half, mean + half, len(gains), confidence)
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from lightgbm import LGBMRegressor
 from numpy.typing import NDArray
 
 from mixtures.gp import Process
@@ -107,6 +106,8 @@ def process(form: Callable[[Array], Array], *, each: bool) -> Rung:
 
 def trees(w: Array, y: Array, _own: int | None) -> Predictor:
     """LightGBM with leaves of a few runs: the published settings (20 a leaf) give a constant below 40 runs."""
+    from lightgbm import LGBMRegressor  # here, since it brings scikit-learn and pandas, seconds to import
+
     model = LGBMRegressor(
         n_estimators=100, learning_rate=0.08, num_leaves=6, min_child_samples=max(2, min(5, len(y) // 8)),
         colsample_bytree=0.7, subsample=0.8, subsample_freq=1, random_state=0, n_jobs=1, verbose=-1, deterministic=True,

@@ -25,7 +25,7 @@ from mixtures.objective import Objective
 from mixtures.surrogate import Fitted
 
 if TYPE_CHECKING:
-    from mixtures.search import Settings
+    from mixtures.search import Plan
 
 Array = NDArray[np.float64]
 
@@ -62,7 +62,7 @@ class Outcome:
 
     name: str
     found: Found
-    settings: Settings
+    plan: Plan
     searched: tuple[Run, ...]
     pairs: tuple[tuple[Run, ...], tuple[Run, ...]]  # confirmation: natural, proposed; equal places share a seed
     chosen: Mixture
@@ -84,29 +84,27 @@ class Outcome:
 
     def epochs(self, which: Mixture) -> Array:
         """Return the epochs of each domain in the final run under a mixture."""
-        return epochs(which.weights, self.settings.budget_tokens, self.found.domains)
+        return epochs(which.weights, self.plan.budget_tokens, self.found.domains)
 
 
-def judge(
-    name: str, found: Found, searched: list[Run], pairs: tuple[list[Run], list[Run]], settings: Settings
-) -> Outcome:
+def judge(name: str, found: Found, searched: list[Run], pairs: tuple[list[Run], list[Run]], plan: Plan) -> Outcome:
     """Return the outcome: intervals from the pairs, noise from natural's repeats, and which mixture is chosen.
 
-    Without a detectable gain the natural mixture is chosen (unless the settings say otherwise, or it breaks a limit).
+    Without a detectable gain the natural mixture is chosen (unless the plan says otherwise, or it breaks a limit).
     """
     goal, sides = found.goal, [[_values(runs, m) for m in found.goal.scale] for runs in pairs]
     composite = [np.array([goal.of(r.metrics) for r in runs]) for runs in pairs]
-    gain = confirm.paired(composite[0], composite[1], settings.confidence)
+    gain = confirm.paired(composite[0], composite[1], plan.search.confidence)
     gains = {
-        m: confirm.paired(a, b, settings.confidence) for m, a, b in zip(goal.scale, sides[0], sides[1], strict=True)
+        m: confirm.paired(a, b, plan.search.confidence) for m, a, b in zip(goal.scale, sides[0], sides[1], strict=True)
     }
     repeats = [r for r in (*searched, *pairs[0]) if np.array_equal(r.weights, found.natural.weights)]
     noise = {m: confirm.noise_floor(_values(repeats, m)) for m in goal.scale}
     signals = {m: confirm.signal(_values(searched, m), _values(repeats, m)) for m in goal.scale}
-    keep = settings.without_gain == "natural" and found.space.holds(found.natural.weights)
+    keep = plan.search.without_gain == "natural" and found.space.holds(found.natural.weights)
     chosen = found.natural if keep and not gain.low > 0 else found.proposed
     return Outcome(
-        name, found, settings, tuple(searched), (tuple(pairs[0]), tuple(pairs[1])), chosen, gain, gains, noise, signals
+        name, found, plan, tuple(searched), (tuple(pairs[0]), tuple(pairs[1])), chosen, gain, gains, noise, signals
     )
 
 
@@ -135,7 +133,7 @@ def write(outcome: Outcome, folder: Path) -> None:
     """Write everything but the report and the manifest."""
     write_tables(folder, outcome.found.domains, outcome.runs)
     _write_json(folder / "surrogates.json", {m: _surrogate(f) for m, f in outcome.found.fitted.items()})
-    budget, domains = outcome.settings.budget_tokens, outcome.found.domains
+    budget, domains = outcome.plan.budget_tokens, outcome.found.domains
     write_mixture(folder / "mixture.json", outcome.chosen, domains, budget, _provenance(outcome))
     shards.write_shard(folder / "observations.parquet", _observations(outcome), outcome.name)
     shards.write_shard(folder / "weights.parquet", _weights(outcome), outcome.name)
@@ -206,7 +204,7 @@ def _provenance(outcome: Outcome) -> dict[str, Any]:
         "proposed_low": by_name(found.domains, low),
         "proposed_high": by_name(found.domains, high),
         "objective": dict(found.goal.shares),
-        "settings": outcome.settings.model_dump(mode="json"),
+        "plan": outcome.plan.model_dump(mode="json"),
         "runs": len(outcome.runs),
     }
 

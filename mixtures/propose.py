@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from mixtures import swarm
 from mixtures.limits import Limits, quantise
@@ -65,7 +65,7 @@ def improve(fitted: Mapping[str, Fitted], goal: Objective, pool: Array, taken: A
     mean, sd = predict(fitted, goal, pool)
     sd = np.maximum(sd, 1e-12)
     z = (target - mean) / sd
-    value = sd * (z * norm.cdf(z) + norm.pdf(z))
+    value = sd * (z * ndtr(z) + np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi))
     roots, seen = np.sqrt(pool), np.sqrt(taken)
     apart = ((seen[:, None, :] - seen[None, :, :]) ** 2).sum(axis=2)
     length = float(np.median(apart[apart > 0])) / 4 if (apart > 0).any() else 1.0

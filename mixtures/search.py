@@ -24,6 +24,7 @@ from mixtures.limits import Bound, Limits, limits, quantise
 from mixtures.mixture import Mixture
 from mixtures.objective import Objective, objective
 from mixtures.outcome import Outcome
+from mixtures.swarm import Settings as Swarm
 
 Array = NDArray[np.float64]
 Metrics = dict[str, float]
@@ -36,35 +37,35 @@ FRESH = 1_000_003  # confirmation seeds start here, far from those of the search
 
 
 class Settings(BaseModel):
-    """How a search spends its runs, and what the final run allows. It costs `runs` + 2 × `confirm` proxies."""
+    """What is searched for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    budget_tokens: int = Field(gt=0, description="tokens of the final run: sets supply and epochs")
-    runs: int = Field(16, ge=6, description="proxy runs of the search, repeats of natural included")
-    natural_repeats: int = Field(3, ge=1, description="of those, runs of the natural mixture with different seeds")
-    first: float = Field(
-        0.5, gt=0, le=1, description="part of the runs that fills space before any surrogate is trusted"
+    name: str = Field(
+        "search", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="the search lies in <root>/search/<name>/"
     )
-    batch: int = Field(4, ge=1, description="runs chosen at once by expected improvement")
-    confirm: int = Field(4, ge=2, description="fresh seeds for the proposal, and the same for the natural mixture")
-    confidence: float = Field(0.9, gt=0.5, lt=1, description="of the interval on the gain")
     objective: tuple[tuple[str, float], ...] = Field(
         (("loss/*", 1.0),), description="metric glob → weight in the composite"
     )
-    bounds: tuple[Bound, ...] = Field((), description="floors and ceilings of domains and groups")
-    epoch_cap: float = Field(4.0, gt=0, description="most epochs of a domain in the final run")
+    bounds: tuple[Bound, ...] = Field((), description="floors and ceilings of domains and groups of domains")
+    confidence: float = Field(0.9, gt=0.5, lt=1, description="of the interval on the gain")
     without_gain: Literal["natural", "proposed"] = Field(
         "natural", description="what is chosen when no gain is detectable"
     )
-    spread: tuple[float, float] = Field((0.3, 4.0), description="Dirichlet concentration of candidates, least and most")
-    pool: int = Field(4000, ge=200, description="candidates the surrogates look at")
-    top: int = Field(64, ge=1, description="the mean of so many best predicted candidates is proposed")
-    seed: int = Field(0, ge=0, description="of candidates and proxies")
 
 
-def key(domains: Domains, settings: Settings, proxy: str) -> str:
+class Plan(BaseModel):
+    """What is searched for, how the runs are spent, and what the final run allows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    search: Settings = Settings()
+    swarm: Swarm = Swarm()
+    budget_tokens: int = Field(gt=0, description="tokens of the final run: sets supply and epochs")
+    epoch_cap: float = Field(4.0, gt=0, description="most epochs of a domain in the final run")
+
+
+def key(domains: Domains, plan: Plan, proxy: str) -> str:
     """Return the identity of a search: a folder whose manifest has this key needs no run."""
-    return digest("search", domains.plain(), settings, proxy, code("mixtures.search"), report.identity())
+    return digest("search", domains.plain(), plan, proxy, code("mixtures.search"), report.identity())
 
 
 class _Bench:
@@ -95,7 +96,7 @@ class _Bench:
 
 def search(
     domains: Domains,
-    settings: Settings,
+    plan: Plan,
     evaluate: Evaluate,
     folder: Path,
     proxy: str,
@@ -106,68 +107,68 @@ def search(
     Writes ratios.csv, metrics.csv, ledger.jsonl, mixture.json, surrogates.json, observations.parquet, weights.parquet and
     report.html. Raises Infeasible where the constraints conflict, ValueError where too few runs finish.
     """
-    space = limits(domains, settings.bounds, settings.budget_tokens, settings.epoch_cap)
+    space = limits(domains, plan.search.bounds, plan.budget_tokens, plan.epoch_cap)
     (folder / shards.MANIFEST).unlink(missing_ok=True)
     bench = _Bench(domains, evaluate, folder, proxy)
     natural = mixture.natural(domains)
-    wide = swarm.candidates(space, natural.weights, settings.pool, settings.seed, _spread(settings))
-    _fill(bench, settings, space, natural, wide)
-    while (left := settings.runs - len(bench.runs)) > 0:
-        _improve(bench, settings, space, wide, min(settings.batch, left))
+    wide = swarm.candidates(space, natural.weights, plan.swarm.pool, plan.swarm.seed, _spread(plan))
+    _fill(bench, plan, space, natural, wide)
+    while (left := plan.swarm.runs - len(bench.runs)) > 0:
+        _improve(bench, plan, space, wide, min(plan.swarm.batch, left))
     searched = list(bench.runs)
-    fitted, goal = _fit(searched, domains, settings)
-    pool = propose.Pool(settings.pool, settings.top)
+    fitted, goal = _fit(searched, domains, plan)
+    pool = propose.Pool(plan.swarm.pool, plan.swarm.top)
     known, top = propose.best(fitted, goal, wide, space, pool)
     proposed = Mixture("proposed", quantise(top.mean(axis=0), space))
-    pairs = _confirm(bench, settings, natural, proposed)
+    pairs = _confirm(bench, plan, natural, proposed)
     found = outcome.Found(domains, space, natural, proposed, top, fitted, goal)
-    result = outcome.judge(folder.name, found, searched, pairs, settings)
+    result = outcome.judge(folder.name, found, searched, pairs, plan)
 
     others = propose.without_each(fitted, goal, known, pool.top)
     result = outcome.with_left_out(result, confirm.left_out(others, top.mean(axis=0), result.signals))
     outcome.write(result, folder)
     shards.write_atomic(folder / "report.html", report.render(result, funnel).encode())
-    outcome.finish(result, folder, key(domains, settings, proxy))
+    outcome.finish(result, folder, key(domains, plan, proxy))
     return result
 
 
-def _spread(settings: Settings) -> swarm.Spread:
-    return swarm.Spread(*settings.spread)
+def _spread(plan: Plan) -> swarm.Spread:
+    return swarm.Spread(*plan.swarm.spread)
 
 
-def _fill(bench: _Bench, settings: Settings, space: Limits, natural: Mixture, wide: Array) -> None:
-    repeats = min(settings.natural_repeats, settings.runs - 1)
-    first = max(repeats + 1, round(settings.runs * settings.first))
-    points = swarm.fill(wide, natural.weights, first - repeats, settings.seed)
-    jobs = [(f"natural-{k}", natural.weights, settings.seed + k) for k in range(repeats)]
-    fills = [(f"fill-{k}", w, settings.seed + k) for k, w in enumerate(propose.written(points, space), start=repeats)]
+def _fill(bench: _Bench, plan: Plan, space: Limits, natural: Mixture, wide: Array) -> None:
+    repeats = min(plan.swarm.natural_repeats, plan.swarm.runs - 1)
+    first = max(repeats + 1, round(plan.swarm.runs * plan.swarm.first))
+    points = swarm.fill(wide, natural.weights, first - repeats, plan.swarm.seed)
+    jobs = [(f"natural-{k}", natural.weights, plan.swarm.seed + k) for k in range(repeats)]
+    fills = [(f"fill-{k}", w, plan.swarm.seed + k) for k, w in enumerate(propose.written(points, space), start=repeats)]
     bench.run("natural", jobs)
     bench.run("space_filling", fills)
 
 
-def _improve(bench: _Bench, settings: Settings, space: Limits, wide: Array, count: int) -> None:
-    fitted, goal = _fit(bench.runs, bench.domains, settings)
+def _improve(bench: _Bench, plan: Plan, space: Limits, wide: Array, count: int) -> None:
+    fitted, goal = _fit(bench.runs, bench.domains, plan)
     taken = np.array([run.weights for run in bench.runs])
     at = len(bench.runs)
     if propose.informative(fitted, goal):
-        known, _ = propose.best(fitted, goal, wide, space, propose.Pool(settings.pool, settings.top))
+        known, _ = propose.best(fitted, goal, wide, space, propose.Pool(plan.swarm.pool, plan.swarm.top))
         points, kind = propose.improve(fitted, goal, known, taken, count), "expected_improvement"
     else:  # nothing beats the mean yet: more space is worth more than a guess
-        points, kind = swarm.fill(wide, taken, count, settings.seed + at), "space_filling"
+        points, kind = swarm.fill(wide, taken, count, plan.swarm.seed + at), "space_filling"
     label = "improve" if kind == "expected_improvement" else "fill"
     written = propose.written(points, space)
-    bench.run(kind, [(f"{label}-{k}", w, settings.seed + k) for k, w in enumerate(written, start=at)])
+    bench.run(kind, [(f"{label}-{k}", w, plan.swarm.seed + k) for k, w in enumerate(written, start=at)])
 
 
-def _confirm(bench: _Bench, settings: Settings, natural: Mixture, proposed: Mixture) -> tuple[list[Run], list[Run]]:
-    seeds = [settings.seed + FRESH + k for k in range(settings.confirm)]
+def _confirm(bench: _Bench, plan: Plan, natural: Mixture, proposed: Mixture) -> tuple[list[Run], list[Run]]:
+    seeds = [plan.swarm.seed + FRESH + k for k in range(plan.swarm.confirm)]
     sides = [[(f"confirm-{m.name}-{k}", m.weights, s) for k, s in enumerate(seeds)] for m in (natural, proposed)]
     runs = bench.run("confirmation", [*sides[0], *sides[1]])
     return runs[: len(seeds)], runs[len(seeds) :]
 
 
-def _fit(runs: Sequence[Run], domains: Domains, settings: Settings) -> tuple[dict[str, surrogate.Fitted], Objective]:
-    goal = objective(runs, settings.objective)
+def _fit(runs: Sequence[Run], domains: Domains, plan: Plan) -> tuple[dict[str, surrogate.Fitted], Objective]:
+    goal = objective(runs, plan.search.objective)
     ratios = np.array([run.weights for run in runs])
     columns = {m: np.array([run.metrics.get(m, np.nan) for run in runs]) for m in goal.scale}
     return surrogate.fit(ratios, columns, domains.names), goal

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mixtures import ladder
@@ -170,6 +169,8 @@ def _rmse(errors: Array) -> float:
 
 def rank(a: Array, b: Array) -> float:
     """Return Spearman's rank correlation, NaN where either side is constant."""
+    from scipy.stats import rankdata  # here, since scipy.stats takes seconds to import
+
     x, y = rankdata(a), rankdata(b)
     x, y = x - x.mean(), y - y.mean()
     size = float(np.sqrt((x @ x) * (y @ y)))

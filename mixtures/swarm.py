@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 from mixtures.limits import Limits
 
@@ -23,6 +24,23 @@ LEAST = 0.02  # smallest Dirichlet parameter: below it a draw is a corner, or 0/
 STEPS_A_DOMAIN = 10
 WHOLE = 16  # one step in so many moves all domains at once: pairs alone may not reach everything
 SHRINKS = 60
+
+
+class Settings(BaseModel):
+    """How a search spends its runs. It costs `runs` + 2 × `confirm` proxies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    runs: int = Field(16, ge=6, description="proxy runs of the search, repeats of the natural mixture included")
+    natural_repeats: int = Field(3, ge=1, description="of those, runs of the natural mixture with different seeds")
+    first: float = Field(
+        0.5, gt=0, le=1, description="part of the runs that fills space before any surrogate is trusted"
+    )
+    batch: int = Field(4, ge=1, description="runs chosen at once by expected improvement")
+    confirm: int = Field(4, ge=2, description="fresh seeds for the proposal, and the same for the natural mixture")
+    spread: tuple[float, float] = Field((0.3, 4.0), description="Dirichlet concentration of candidates, least and most")
+    pool: int = Field(4000, ge=200, description="candidates the surrogates look at")
+    top: int = Field(64, ge=1, description="the mean of so many best predicted candidates is proposed")
+    seed: int = Field(0, ge=0, description="of candidates and proxies")
 
 
 @dataclass(frozen=True)

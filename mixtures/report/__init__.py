@@ -65,7 +65,7 @@ def _tiles(outcome: Outcome) -> list[tuple[str, str]]:
         ("gain, confirmed", f"{gain.mean:+.2%}"),
         (f"{gain.confidence:.0%} interval", f"{gain.low:+.2%} … {gain.high:+.2%}"),
         ("proxy runs", f"{len(outcome.runs)}" + (f" ({failed} failed)" if failed else "")),
-        ("final run", f"{charts.short(outcome.settings.budget_tokens)} tokens"),
+        ("final run", f"{charts.short(outcome.plan.budget_tokens)} tokens"),
     ]
 
 

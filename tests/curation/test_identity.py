@@ -36,6 +36,7 @@ def code(path: Path, text: str) -> str:
     path.write_text(text)
     importlib.invalidate_caches()
     identity.code.cache_clear()
+    identity._syntax.cache_clear()
     return identity.code("sample_stage")
 
 

@@ -8,7 +8,8 @@ import pytest
 from mixtures import report
 from mixtures.domain import domains_of
 from mixtures.outcome import Outcome
-from mixtures.search import Metrics, OnDone, Settings, search
+from mixtures.search import Metrics, OnDone, Plan, search
+from mixtures.swarm import Settings as Swarm
 
 HOSTILE = ("<script>alert(1)</script>", "a&b", 'q"uote', "$name ${x}", "中文")
 DOMAINS = domains_of([(name, 5, 1_000_000 * (k + 1), 10) for k, name in enumerate(HOSTILE)])
@@ -27,8 +28,8 @@ def evaluate(batch: list[tuple[str, np.ndarray, int]], on_done: OnDone) -> list[
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    settings = Settings(budget_tokens=2_000_000, runs=10, pool=200, confirm=3)
-    return search(DOMAINS, settings, evaluate, tmp_path_factory.mktemp("s") / "<b>name", "p")
+    plan = Plan(budget_tokens=2_000_000, swarm=Swarm(runs=10, pool=200, confirm=3))
+    return search(DOMAINS, plan, evaluate, tmp_path_factory.mktemp("s") / "<b>name", "p")
 
 
 class Page(HTMLParser):

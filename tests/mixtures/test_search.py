@@ -14,12 +14,17 @@ from mixtures import ledger
 from mixtures.domain import domains_of
 from mixtures.limits import Bound, Infeasible
 from mixtures.mixture import natural, read_metrics, read_mixture, read_ratios
-from mixtures.search import Metrics, OnDone, Settings, key, search
+from mixtures.search import Metrics, OnDone, Plan, Settings, key, search
+from mixtures.swarm import Settings as Swarm
 
 NAMES = ("en-chat", "en-math", "zh-chat", "zh-math")
 TOKENS = (4_000_000, 300_000, 2_500_000, 200_000)
 DOMAINS = domains_of([(name, 10, tokens, tokens // 2) for name, tokens in zip(NAMES, TOKENS, strict=True)])
-SETTINGS = Settings(budget_tokens=3_000_000, runs=12, pool=400, bounds=(Bound(domains="zh-*", floor=0.3, ceiling=0.6),))
+PLAN = Plan(
+    search=Settings(bounds=(Bound(domains="zh-*", floor=0.3, ceiling=0.6),)),
+    swarm=Swarm(runs=12, pool=400),
+    budget_tokens=3_000_000,
+)
 
 
 class World:
@@ -62,7 +67,7 @@ def best(world: World) -> float:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("searches") / "first"
-    search(DOMAINS, SETTINGS, World(), folder, "formula")
+    search(DOMAINS, PLAN, World(), folder, "formula")
     return folder
 
 
@@ -90,8 +95,8 @@ def test_every_run_but_natural_obeys_the_limits_and_is_written_in_steps(done: Pa
 
 
 def test_the_folder_holds_everything_and_the_manifest_its_key(done: Path) -> None:
-    assert shards.is_done(done, key(DOMAINS, SETTINGS, "formula"))
-    assert not shards.is_done(done, key(DOMAINS, SETTINGS, "another proxy"))
+    assert shards.is_done(done, key(DOMAINS, PLAN, "formula"))
+    assert not shards.is_done(done, key(DOMAINS, PLAN, "another proxy"))
     observations = pq.read_table(done / "observations.parquet")
     assert observations.column_names == ["search", "run", "name", "kind", "seed", "metric", "value"]
     assert observations.num_rows == 20 * 4
@@ -114,7 +119,7 @@ def test_confirmation_seeds_are_fresh_and_paired(done: Path) -> None:
 def test_a_finished_search_runs_nothing_again_and_writes_the_same_bytes(done: Path) -> None:
     before = {p.name: p.read_bytes() for p in done.iterdir()}
     again = World()
-    search(DOMAINS, SETTINGS, again, done, "formula")
+    search(DOMAINS, PLAN, again, done, "formula")
     assert again.ran == 0
     assert {p.name: p.read_bytes() for p in done.iterdir()} == before
 
@@ -122,19 +127,19 @@ def test_a_finished_search_runs_nothing_again_and_writes_the_same_bytes(done: Pa
 def test_a_killed_search_goes_on_where_it_stopped_past_a_half_written_line(done: Path, tmp_path: Path) -> None:
     folder = tmp_path / "first"
     with pytest.raises(KeyboardInterrupt):
-        search(DOMAINS, SETTINGS, World(stop=9), folder, "formula")
+        search(DOMAINS, PLAN, World(stop=9), folder, "formula")
     assert not (folder / "manifest.json").exists()
     with (folder / "ledger.jsonl").open("ab") as handle:
         handle.write(b'{"key": "abc", "status": "finished", "met')
     rest = World()
-    search(DOMAINS, SETTINGS, rest, folder, "formula")
+    search(DOMAINS, PLAN, rest, folder, "formula")
     assert rest.ran == 20 - 9
     assert (folder / "mixture.json").read_bytes() == (done / "mixture.json").read_bytes()
     assert len(ledger.read(folder / "ledger.jsonl")) == 20
 
 
 def test_where_no_mixture_is_better_the_report_says_so_and_natural_is_chosen(tmp_path: Path) -> None:
-    free = SETTINGS.model_copy(update={"bounds": ()})
+    free = PLAN.model_copy(update={"search": Settings.model_validate({"bounds": ()})})
     outcome = search(DOMAINS, free, World(matters=0.0), tmp_path / "flat", "formula")
     assert outcome.verdict.startswith("No detectable gain")
     assert outcome.chosen.name == "natural"
@@ -149,27 +154,33 @@ def test_a_failed_run_is_marked_left_out_and_tried_again(tmp_path: Path) -> None
         results = {job[0]: m for job, m in zip(keep, world(keep, lambda i, m: None), strict=True)}
         return [results.get(name, {"loss/en-chat": float("nan")}) for name, _, _ in batch]
 
-    search(DOMAINS, SETTINGS, broken, tmp_path / "s", "formula")
+    search(DOMAINS, PLAN, broken, tmp_path / "s", "formula")
     failed = [line["name"] for line in ledger.read(tmp_path / "s" / "ledger.jsonl") if line["status"] == "failed"]
     assert failed == ["fill-4"]
     assert np.isnan(read_metrics(tmp_path / "s" / "metrics.csv").values[4]).all()
     assert shards.read_manifest(tmp_path / "s").facts["failed"] == 1
     whole = World()
-    search(DOMAINS, SETTINGS, whole, tmp_path / "s", "formula")
+    search(DOMAINS, PLAN, whole, tmp_path / "s", "formula")
     assert whole.ran >= 1
     assert shards.read_manifest(tmp_path / "s").facts["failed"] == 0
 
 
 def test_conflicting_constraints_stop_the_search_before_any_run(tmp_path: Path) -> None:
     world = World()
-    wrong = SETTINGS.model_copy(update={"bounds": (Bound(domains="zh-*", floor=0.7), Bound(domains="en-*", floor=0.4))})
+    wrong = PLAN.model_copy(
+        update={
+            "search": Settings.model_validate(
+                {"bounds": (Bound(domains="zh-*", floor=0.7), Bound(domains="en-*", floor=0.4))}
+            )
+        }
+    )
     with pytest.raises(Infeasible, match="these 2 conflict"):
         search(DOMAINS, wrong, world, tmp_path / "s", "formula")
     assert world.ran == 0
 
 
 def test_an_objective_that_names_no_metric_lists_those_there_are(tmp_path: Path) -> None:
-    wrong = SETTINGS.model_copy(update={"objective": (("gsm8k*", 1.0),)})
+    wrong = PLAN.model_copy(update={"search": Settings.model_validate({"objective": (("gsm8k*", 1.0),)})})
     with pytest.raises(ValueError, match="no metric matches the objective.*the metrics are loss/en-chat"):
         search(DOMAINS, wrong, World(), tmp_path / "s", "formula")
 
