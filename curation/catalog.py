@@ -131,7 +131,7 @@ def build(root: Path, sources: list[str], policy: Policy) -> bool:
             con.execute(f'CREATE VIEW "{view}" AS {text}')
         settings = json.dumps({"sources": sources, "policy": policy.model_dump(mode="json")})
         con.execute(f"CREATE VIEW identity AS SELECT {_literal(key)} AS key, {_literal(settings)} AS settings")
-    os.replace(temp, catalog)
+    temp.replace(catalog)
     return True
 
 

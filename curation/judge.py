@@ -31,8 +31,11 @@ class JudgeModule(Protocol):
 
     SCHEMA: pa.Schema
 
-    def inputs(self, settings: BaseModel) -> dict[str, str]: ...
-    def prepare(self, settings: BaseModel) -> Judgement: ...
+    def inputs(self, settings: BaseModel) -> dict[str, str]:
+        """Return name → identity of what the judge reads besides records: models, benchmark files."""
+
+    def prepare(self, settings: BaseModel) -> Judgement:
+        """Return the judge, its models loaded: a table of records → a table of SCHEMA, row by row."""
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def inputs(settings: Settings) -> dict[str, str]:
 
 def prepare(settings: Settings) -> Callable[[pa.Table], pa.Table]:
     """Open the model; return records → verdicts (SCHEMA)."""
-    import fasttext  # noqa: PLC0415  only the process that judges loads it
+    import fasttext
 
     model = fasttext.load_model(str(model_path(settings)))
     names = [

@@ -255,5 +255,5 @@ def _count(texts: pa.Array, pattern: str) -> np.ndarray:
 
 
 def _bool(values: pa.Array) -> np.ndarray:
-    flags: np.ndarray = pc.fill_null(values, False).to_numpy(zero_copy_only=False)  # noqa: FBT003  Arrow's own signature
+    flags: np.ndarray = pc.fill_null(values, False).to_numpy(zero_copy_only=False)
     return flags

@@ -24,7 +24,8 @@ class Place(PipelineStep):  # type: ignore[misc]  # datatrove ships no types
         self.__dict__.update(state)
         logger.disable("datatrove")  # in the worker, where one line a task would drown the progress bar
 
-    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+    def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Any]:  # noqa: ARG002 - datatrove's interface
+        """Work through the units of this rank, a line in its notes for each; yields nothing."""
         with (self.progress / str(rank)).open("a") as notes:
             for unit in self.ranks[rank]:
                 notes.write(f"{self.work(unit)}\n")

@@ -69,7 +69,7 @@ def _trim(data, start, end):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, inline="always")
 def _same(left, at, right, start, length):  # type: ignore[no-untyped-def]
-    for i in range(length):
+    for i in range(length):  # noqa: SIM110 - compiled, where a generator is not
         if left[at + i] != right[start + i]:
             return False
     return True

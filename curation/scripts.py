@@ -133,7 +133,7 @@ def _is_code(data, start, end, symbols):  # type: ignore[no-untyped-def]
             visible += 1
             found += symbols[byte]
             last = byte
-    return last == 59 or last == 123 or last == 125 or (found >= 2 and found * 10 >= visible)  # ; { }
+    return last in (59, 123, 125) or (found >= 2 and found * 10 >= visible)  # ; { }
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -146,7 +146,7 @@ def _is_fence(data, position, end):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _skip(data, position, end, line_end):  # type: ignore[no-untyped-def]
+def _skip(data, position, end, line_end):  # type: ignore[no-untyped-def]  # noqa: C901, PLR0911 - a branch a mark
     """Return the position after the code, LaTeX, tag or link that starts here, or `position` where none does."""
     byte = data[position]
     following = data[position + 1] if position + 1 < end else 0
@@ -160,15 +160,15 @@ def _skip(data, position, end, line_end):  # type: ignore[no-untyped-def]
         close = _after(data, position + 1, line_end, DOLLAR, 1, position)
         return close if close > position and _is_formula(data, position + 1, close - 1) else position
     if byte == BACKSLASH:
-        if following == 40 or following == 91:  # \( and \[
+        if following in (40, 91):  # \( and \[
             return _after_escape(data, position + 2, end, following + (1 if following == 40 else 2), position)
         position += 1
         while position < end and _is_ascii_letter(data[position]):
             position += 1
         return position
-    if byte == LESS and (_is_ascii_letter(following) or following == 47 or following == 33):
+    if byte == LESS and (_is_ascii_letter(following) or following in (47, 33)):
         return _after(data, position + 1, min(line_end, position + 300), 62, 1, position)
-    if (byte == 104 or byte == 119) and _is_link(data, position, end):
+    if byte in (104, 119) and _is_link(data, position, end):
         while position < end and 32 < data[position] < 128:
             position += 1
     return position

@@ -43,6 +43,7 @@ class Manifest(BaseModel):
 
     @property
     def rows(self) -> int:
+        """Rows of all shards."""
         return sum(s.rows for s in self.shards)
 
     @property
@@ -75,7 +76,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temp.write_bytes(data)
-    os.replace(temp, path)
+    temp.replace(path)
 
 
 def write_shard(path: Path, table: pa.Table, key: str) -> None:
@@ -85,7 +86,7 @@ def write_shard(path: Path, table: pa.Table, key: str) -> None:
     tagged = table.replace_schema_metadata({**(table.schema.metadata or {}), KEY: key.encode()})
     try:
         pq.write_table(tagged, temp, compression="zstd", compression_level=3, row_group_size=ROW_GROUP)
-        os.replace(temp, path)
+        temp.replace(path)
     finally:
         temp.unlink(missing_ok=True)
 
@@ -114,7 +115,7 @@ def finish(
     return manifest
 
 
-def write_source(folder: Path, stage: str, source: str, key: str, tables: Iterable[pa.Table], schema: pa.Schema) -> int:
+def write_tables(folder: Path, key: str, tables: Iterable[pa.Table], schema: pa.Schema) -> int:
     """Write tables as the numbered shards of a folder, one table a shard, without its manifest; returns the rows.
 
     Their number is known only at the end, so they carry a temporary name until then.
@@ -127,7 +128,7 @@ def write_source(folder: Path, stage: str, source: str, key: str, tables: Iterab
         write_shard(folder / f"part-{count:05d}.writing.parquet", table.cast(schema), key)
         rows, count = rows + table.num_rows, count + 1
     for number in range(count):
-        os.replace(folder / f"part-{number:05d}.writing.parquet", folder / f"part-{number:05d}-of-{count:05d}.parquet")
+        (folder / f"part-{number:05d}.writing.parquet").replace(folder / f"part-{number:05d}-of-{count:05d}.parquet")
     return rows
 
 

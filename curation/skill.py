@@ -275,5 +275,5 @@ def _has(texts: pa.Array, pattern: str) -> np.ndarray:
 
 
 def _true(values: pa.Array) -> np.ndarray:
-    flags: np.ndarray = pc.fill_null(values, False).to_numpy(zero_copy_only=False)  # noqa: FBT003  Arrow's own signature
+    flags: np.ndarray = pc.fill_null(values, False).to_numpy(zero_copy_only=False)
     return flags

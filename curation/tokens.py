@@ -69,7 +69,7 @@ class Tiktoken:
 
     def __init__(self, path: Path) -> None:
         """Read the vocabulary."""
-        import tiktoken  # noqa: PLC0415  only the process that counts loads it
+        import tiktoken
 
         lines = (line.split() for line in path.read_bytes().splitlines() if line)
         ranks = {base64.b64decode(token): int(rank) for token, rank in lines}
@@ -88,13 +88,13 @@ class HuggingFace:
 
     def __init__(self, name: str) -> None:
         """Open the file or, where it is none, ask the hub."""
-        import tokenizers  # noqa: PLC0415
+        import tokenizers
 
         path = _file(name)
         if path is not None:
             self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
         else:
-            from transformers import AutoTokenizer  # noqa: PLC0415  seconds to import, and rarely needed
+            from transformers import AutoTokenizer
 
             self._tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True).backend_tokenizer
         self._tokenizer.encode_special_tokens = True  # a special token spelled out in a record is ordinary text

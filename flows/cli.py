@@ -38,33 +38,35 @@ COMMANDS = {
 def main(argv: list[str]) -> int:
     """Run one command; returns the exit code: 0 done, 1 the run failed, 2 the command line is wrong."""
     name = argv[0] if argv and not argv[0].startswith("-") else None
+    asks = "--help" in argv or "-h" in argv
     if name is None:
         print(_overview())
-        return 0 if "--help" in argv or "-h" in argv else 2
+        return 0 if asks else 2
     from flows.config import ConfigError, nearest
 
-    if name not in COMMANDS:
-        print(
-            f"prefect run: unknown flow {name!r}{nearest(name, tuple(COMMANDS))}; flows are {', '.join(COMMANDS)}",
-            file=sys.stderr,
-        )
-        return 2
-    if "--help" in argv or "-h" in argv:
-        print(_help(name))
-        return 0
     try:
-        path, pairs = _split(argv[1:])
-        if name == "verify-handoff":
-            return _verify(pairs)
-        from flows.config import load
-
-        return _run(name, load(path, pairs, COMMANDS[name].section))
+        if name not in COMMANDS:
+            raise ConfigError(  # noqa: TRY301 - one place prints what the command line got wrong
+                f"no such flow{nearest(name, tuple(COMMANDS))}; flows are {', '.join(COMMANDS)}"
+            )
+        if asks:
+            print(_help(name))
+            return 0
+        return _start(name, *_split(argv[1:]))
     except ConfigError as error:
         print(f"prefect run {name}: {error}", file=sys.stderr)
         return 2
     except EXPECTED as error:
         print(f"\nprefect run {name}: {sentence(error)}", file=sys.stderr)
         return 1
+
+
+def _start(name: str, path: str | None, pairs: list[str]) -> int:
+    if name == "verify-handoff":
+        return _verify(pairs)
+    from flows.config import load
+
+    return _run(name, load(path, pairs, COMMANDS[name].section))
 
 
 def sentence(error: BaseException) -> str:
@@ -78,15 +80,15 @@ def _split(argv: list[str]) -> tuple[str | None, list[str]]:
     from flows.config import ConfigError
 
     path, pairs, rest = None, [], iter(argv)
-    for token in rest:
-        if token == "--config" or token.startswith("--config="):
-            path = token.partition("=")[2] or next(rest, None)
+    for word in rest:
+        if word == "--config" or word.startswith("--config="):
+            path = word.partition("=")[2] or next(rest, None)
             if path is None:
                 raise ConfigError("--config needs a file")
-        elif token.startswith("-"):
-            raise ConfigError(f"unknown option {token!r}; expected {USAGE}")
+        elif word.startswith("-"):
+            raise ConfigError(f"unknown option {word!r}; expected {USAGE}")
         else:
-            pairs.append(token)
+            pairs.append(word)
     return path, pairs
 
 

@@ -78,7 +78,7 @@ def mixture(config: Config) -> dict[str, Any]:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f'{path} is not JSON: {error}; expected {{"weights": {{domain: share, …}}}}') from None
     if not isinstance(content, dict) or not isinstance(content.get("weights"), dict):
-        raise ValueError(f"{path}: expected an object with `weights`, domain → share of total tokens")
+        raise ValueError(f"{path}: expected an object with `weights`, domain → share of total tokens")  # noqa: TRY004 - a bad file, not a bad type
     return content
 
 

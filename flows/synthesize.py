@@ -31,7 +31,7 @@ def synthesize(config: Config) -> None:
 
 def pending(config: Config) -> list[str]:
     """Return the stages with work to do: none where these settings have been asked of this corpus and answered."""
-    if not config.synthesise.endpoints or asked(config).is_file() and asked(config).read_text() == request(config):
+    if not config.synthesise.endpoints or (asked(config).is_file() and asked(config).read_text() == request(config)):
         return []
     return ["synthesise", *curate.pending(config)]
 

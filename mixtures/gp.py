@@ -36,6 +36,7 @@ class Process:
         self.noise = float(np.sqrt(self.variance * noise)) * self.unit
 
     def predict(self, x: Array) -> tuple[Array, Array]:
+        """Return the mean and the sd of the mean at x (points × domains), both float[points]."""
         a, b = x / self.lengths, self.x / self.lengths
         squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2 * a @ b.T
         cross = _matern(np.maximum(squares, 0.0))

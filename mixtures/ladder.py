@@ -34,26 +34,29 @@ Rung = Callable[[Array, Array, int | None], Predictor]
 
 
 def root(w: Array) -> Array:
+    """Return the square root of the weights, a form that flattens large ones."""
     return np.asarray(np.sqrt(w))
 
 
 def log(w: Array) -> Array:
+    """Return the log of the weights plus OFFSET, so that a weight of zero stays finite."""
     return np.asarray(np.log(w + OFFSET))
 
 
 def same(w: Array) -> Array:
+    """Return the weights as they are."""
     return w
 
 
 def constant(_w: Array, y: Array, _own: int | None) -> Predictor:
-    """The mean of the runs."""
+    """Predict the mean of the runs."""
     mean, noise = float(y.mean()), float(y.std(ddof=1)) if len(y) > 1 else 0.0
     error = noise / np.sqrt(len(y))
     return Predictor(lambda v: (np.full(len(v), mean), np.full(len(v), error)), noise)
 
 
 def own_weight(form: Callable[[Array], Array]) -> Rung:
-    """A line in one domain's weight, or in its log: the formula −log(w+.01) with slope and level fitted."""
+    """Return a line in one domain's weight, or in its log: the formula −log(w+.01) with slope and level fitted."""
 
     def fit(w: Array, y: Array, own: int | None) -> Predictor:
         features = form(w)
@@ -70,7 +73,7 @@ def _closest(features: Array, y: Array) -> int:
 
 
 def ridge(form: Callable[[Array], Array]) -> Rung:
-    """A ridge regression, its penalty chosen by leave-one-out error."""
+    """Return a ridge regression, its penalty chosen by leave-one-out error."""
     return lambda w, y, _own: _line(form, form(w), y, RIDGES)
 
 
@@ -95,7 +98,7 @@ def _line(form: Callable[[Array], Array], features: Array, y: Array, penalties: 
 
 
 def process(form: Callable[[Array], Array], *, each: bool) -> Rung:
-    """A Gaussian process, Matérn 5/2, with one length scale or one a domain."""
+    """Return a Gaussian process, Matérn 5/2, with one length scale or one a domain."""
 
     def fit(w: Array, y: Array, _own: int | None) -> Predictor:
         fitted = Process(form(w), y, each=each)

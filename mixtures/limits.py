@@ -22,7 +22,7 @@ STEPS = 10_000  # written weights are multiples of 1/STEPS
 TIGHT = 1e-9
 
 
-class Infeasible(ValueError):
+class InfeasibleError(ValueError):
     """No mixture obeys all the constraints; the message names a smallest set of them that conflict."""
 
 
@@ -79,7 +79,7 @@ class Limits:
 
 
 def limits(domains: Domains, bounds: Sequence[Bound], budget: int, epoch_cap: float) -> Limits:
-    """Return the mixtures that `budget` tokens allow; raises Infeasible, or ValueError for a pattern that matches nothing."""
+    """Return the mixtures that `budget` tokens allow; raises InfeasibleError, or ValueError for a pattern that matches nothing."""
     rows = [*_caps(domains, budget, epoch_cap), *(row for bound in bounds for row in _rows(bound, domains.names))]
     n = len(domains.names)
     lower, upper = np.zeros(n), np.ones(n)
@@ -95,7 +95,7 @@ def limits(domains: Domains, bounds: Sequence[Bound], budget: int, epoch_cap: fl
         matrix[g, list(row.members)] = 1
     low, high = np.array([r.low for r in groups]), np.array([r.high for r in groups])
     if (lower > upper).any() or _solve(np.zeros(n), lower, upper, matrix, low, high) is None:
-        raise Infeasible(_conflict(rows, n))
+        raise InfeasibleError(_conflict(rows, n))
     centre, basis = _inside(lower, upper, matrix, low, high)
     return Limits(domains.names, tuple(rows), lower, upper, matrix, low, high, centre, basis)
 
@@ -154,7 +154,7 @@ def _conflict(rows: Sequence[Row], n: int) -> str:
             f"no mixture obeys the constraints: the epoch cap lets all {len(left)} domains supply only {total:.1%} of the "
             "token budget; lower the budget, raise the epoch cap or add data"
         )
-    shown = "; ".join(r.label for r in left[-12:]) + ("; …" if len(left) > 12 else "")  # noqa: PLR2004
+    shown = "; ".join(r.label for r in left[-12:]) + ("; …" if len(left) > 12 else "")
     return f"no mixture obeys the constraints: these {len(left)} conflict: {shown}; relax one of them"
 
 
@@ -176,7 +176,7 @@ def _inside(lower: Array, upper: Array, matrix: Array, low: Array, high: Array) 
 def quantise(weights: Array, limits: Limits) -> Array:
     """Return the nearest mixture in steps of 1e-4 that obeys the limits and sums to 1.
 
-    Raises Infeasible where the limits leave no room for such steps.
+    Raises InfeasibleError where the limits leave no room for such steps.
     """
     n = len(weights)
     eye = np.eye(n)
@@ -195,9 +195,9 @@ def quantise(weights: Array, limits: Limits) -> Array:
     cost = np.concatenate([np.zeros(n), np.ones(n)])
     found = milp(cost, integrality=integral, bounds=bounds, constraints=constraints) if (least <= most).all() else None
     if found is None or found.x is None:
-        raise Infeasible(f"the constraints leave no mixture in steps of {1 / STEPS:g}; give them more room")
+        raise InfeasibleError(f"the constraints leave no mixture in steps of {1 / STEPS:g}; give them more room")
     steps = np.round(found.x[:n]) + 0.0  # no -0.0 in the files
     result = np.asarray(steps / STEPS, dtype=np.float64)
     if steps.sum() != STEPS or not limits.holds(result):
-        raise Infeasible(f"the constraints leave no mixture in steps of {1 / STEPS:g}; give them more room")
+        raise InfeasibleError(f"the constraints leave no mixture in steps of {1 / STEPS:g}; give them more room")
     return result

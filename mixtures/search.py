@@ -105,7 +105,7 @@ def search(
     """Search, confirm, and write everything into `folder`, manifest last; `proxy` is the identity of the proxies.
 
     Writes ratios.csv, metrics.csv, ledger.jsonl, mixture.json, surrogates.json, observations.parquet, weights.parquet and
-    report.html. Raises Infeasible where the constraints conflict, ValueError where too few runs finish.
+    report.html. Raises InfeasibleError where the constraints conflict, ValueError where too few runs finish.
     """
     space = limits(domains, plan.search.bounds, plan.budget_tokens, plan.epoch_cap)
     (folder / shards.MANIFEST).unlink(missing_ok=True)

@@ -67,7 +67,7 @@ def fit(ratios: Array, metrics: Mapping[str, Array], names: tuple[str, ...] = ()
     `names` are the domains of the columns: the metric `loss/<domain>` is then about that domain's own weight.
     Raises ValueError on weights that are not finite shares, on a length that does not fit, on a metric without values.
     """
-    if ratios.ndim != 2 or not np.isfinite(ratios).all() or (ratios < 0).any():  # noqa: PLR2004
+    if ratios.ndim != 2 or not np.isfinite(ratios).all() or (ratios < 0).any():
         raise ValueError("expected a table of finite weights of at least 0, one row a run")
     with threadpool_limits(limits=1):  # the matrices are small: threads only wait for one another
         return {metric: _fit(metric, ratios, np.asarray(values, float), names) for metric, values in metrics.items()}

@@ -86,7 +86,7 @@ def _pull(points: Array, limits: Limits) -> Array:
 
 
 @numba.njit(cache=True)
-def _walk(points, power, basis, lower, upper, matrix, low, high, steps, seed):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913
+def _walk(points, power, basis, lower, upper, matrix, low, high, steps, seed):  # type: ignore[no-untyped-def]  # noqa: PLR0913, PLR0917 - arrays, since numba takes no objects
     np.random.seed(seed)  # noqa: NPY002 - numba has this generator only
     count, n = points.shape
     out = points.copy()
@@ -118,7 +118,7 @@ def _walk(points, power, basis, lower, upper, matrix, low, high, steps, seed):  
 
 
 @numba.njit(cache=True)
-def _stretch(w, at, move, lower, upper):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _stretch(w, at, move, lower, upper):  # type: ignore[no-untyped-def]
     first, last = -np.inf, np.inf
     for k in range(len(at)):
         if abs(move[k]) > TINY:
@@ -128,7 +128,7 @@ def _stretch(w, at, move, lower, upper):  # type: ignore[no-untyped-def]  # noqa
 
 
 @numba.njit(cache=True)
-def _narrow(first, last, sums, speed, low, high):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _narrow(first, last, sums, speed, low, high):  # type: ignore[no-untyped-def]
     for g in range(len(low)):
         if abs(speed[g]) > TINY:
             a, b = (low[g] - sums[g]) / speed[g], (high[g] - sums[g]) / speed[g]
@@ -137,7 +137,7 @@ def _narrow(first, last, sums, speed, low, high):  # type: ignore[no-untyped-def
 
 
 @numba.njit(cache=True)
-def _slice(w, at, move, power, first, last):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _slice(w, at, move, power, first, last):  # type: ignore[no-untyped-def]
     level = _density(w, at, move, power, 0.0) + np.log(np.random.random() + 1e-300)  # noqa: NPY002
     for _ in range(SHRINKS):
         t = first + (last - first) * np.random.random()  # noqa: NPY002
@@ -151,7 +151,7 @@ def _slice(w, at, move, power, first, last):  # type: ignore[no-untyped-def]  # 
 
 
 @numba.njit(cache=True)
-def _density(w, at, move, power, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _density(w, at, move, power, t):  # type: ignore[no-untyped-def]
     total = 0.0
     for k in range(len(at)):
         total += power[at[k]] * np.log(max(w[at[k]] + t * move[k], TINY))

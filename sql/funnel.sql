@@ -7,7 +7,7 @@ drops AS (SELECT stage, count(*) AS dropped FROM kept WHERE NOT keep GROUP BY st
 total AS (SELECT count(*) AS records FROM kept),
 counted AS (
     SELECT position, stage, coalesce(dropped, 0) AS dropped,
-        sum(coalesce(dropped, 0)) OVER (ORDER BY position) AS so_far
+        (sum(coalesce(dropped, 0)) OVER (ORDER BY position))::BIGINT AS so_far
     FROM stages LEFT JOIN drops USING (stage)
 )
 SELECT 0 AS position, 'ingest' AS stage, records + quarantined AS records_in, quarantined AS dropped, records AS kept

@@ -88,7 +88,7 @@ def near_copy(rng: random.Random, turns: Conversation) -> Conversation:
 
 def exact_copy(rng: random.Random, turns: Conversation) -> Conversation:
     """Return the same conversation, some with other white space (the records' hash folds it)."""
-    return [(f" {q}", f"{a}\n") for q, a in turns] if rng.random() < 0.2 else list(turns)  # noqa: PLR2004
+    return [(f" {q}", f"{a}\n") for q, a in turns] if rng.random() < 0.2 else list(turns)
 
 
 def junk(rng: random.Random, _: Conversation) -> Conversation:
@@ -119,12 +119,12 @@ def mojibake(rng: random.Random, _: Conversation) -> Conversation:
         return [(question, answer.encode().decode("latin-1"))]
     if how == 1:
         return [(question, answer.encode().decode("gbk", errors="replace"))]
-    return [(question, "".join("\ufffd" if rng.random() < 0.4 else c for c in answer))]  # noqa: PLR2004
+    return [(question, "".join("\ufffd" if rng.random() < 0.4 else c for c in answer))]
 
 
 def loop(rng: random.Random, _: Conversation) -> Conversation:
     """Make an answer that falls into a loop."""
-    if rng.random() < 0.5:  # noqa: PLR2004
+    if rng.random() < 0.5:
         return [(f"说说{zh_image(rng)}。", zh_image(rng) + "。" + (zh_image(rng) + "。") * rng.randint(8, 20))]
     return [(f"Tell how {en_image(rng)}.", en_image(rng) + ". " + (en_image(rng) + ". ") * rng.randint(8, 20))]
 

@@ -99,7 +99,7 @@ def translation(rng: random.Random) -> Conversation:
     """Translate two to four sentences from one language to the other."""
     told = [event(rng) for _ in range(rng.randint(2, 4))]
     han, latin = "。".join(t[0] for t in told) + "。", ". ".join(t[1][0].upper() + t[1][1:] for t in told) + "."
-    if rng.random() < 0.5:  # noqa: PLR2004
+    if rng.random() < 0.5:
         return [
             (
                 rng.choice(("译成英文：{}", "Translate: {}", "{} 用英语怎么说？", "Into English, please: {}")).format(
@@ -124,7 +124,7 @@ def en_reasoning(rng: random.Random) -> Conversation:
         for a, b in pairwise(names)
     ]
     rng.shuffle(clues)
-    last = rng.random() < 0.5  # noqa: PLR2004
+    last = rng.random() < 0.5
     where = f"{en(rng, TIMES)} at the {en(rng, PLACES)}"
     question = f"{where[0].upper()}{where[1:]}: {'; '.join(clues)}. Who comes {'last' if last else 'first'}?"
     answer = names[-1] if last else names[0]
@@ -144,7 +144,7 @@ def zh_reasoning(rng: random.Random) -> Conversation:
         for a, b in pairwise(names)
     ]
     rng.shuffle(clues)
-    last = rng.random() < 0.5  # noqa: PLR2004
+    last = rng.random() < 0.5
     question = f"{zh(rng, TIMES)}在{zh(rng, PLACES)}，{'，'.join(clues)}。谁{'最不' if last else '最'}{trait}？"
     return [
         (

@@ -41,7 +41,7 @@ def exam(seed: int) -> tuple[dict[str, bytes], list[Item]]:
 def _short(rng: random.Random, seed: int, number: int) -> tuple[str, str]:
     """Ask a question too short for a 13-gram: sums, and facts of places that the training text never tells."""
     chinese = number % 2 == 0
-    if number % 4 < 2:  # noqa: PLR2004
+    if number % 4 < 2:
         a, b, how = rng.randint(1000, 9999), rng.randint(100, 999), rng.randrange(3)
         return (_ZH_SHORT if chinese else _EN_SHORT)[how].format(a=a, b=b), str((a * b, a + b, a - b)[how])
     kind, place = rng.choice(_KINDS), PLACES_TOLD + number

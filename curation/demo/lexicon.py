@@ -68,7 +68,7 @@ def en(rng: random.Random, pairs: tuple[tuple[str, ...], ...]) -> str:
 
 def zh_name(rng: random.Random) -> str:
     """Make up a Chinese name."""
-    return rng.choice(SURNAMES) + rng.choice(GIVEN) + (rng.choice(GIVEN) if rng.random() < 0.6 else "")  # noqa: PLR2004
+    return rng.choice(SURNAMES) + rng.choice(GIVEN) + (rng.choice(GIVEN) if rng.random() < 0.6 else "")
 
 
 def zh_place(rng: random.Random) -> str:

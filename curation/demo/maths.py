@@ -81,7 +81,7 @@ def _problem(rng: random.Random, words: dict[str, str], phrases: _Phrases, joint
     steps, start, ask, say, end = phrases
     total, told, worked = int(words["a"]), [pick(rng, start, _fresh(rng, words, space))], []
     for _ in range(rng.randint(2, 4)):
-        sign = rng.choice("++--*") if total < 2000 else "-"  # noqa: PLR2004
+        sign = rng.choice("++--*") if total < 2000 else "-"
         number = rng.randint(2, 9) if sign == "*" else rng.randint(2, max(3, total - 1 if sign == "-" else 300))
         if sign == "-" and number >= total:
             sign = "+"

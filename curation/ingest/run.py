@@ -84,7 +84,7 @@ def ingest(unit: Unit) -> int:
     name = unit.source.name
     records, quarantine = shards.folder(unit.root, "records", name), _Quarantine(unit)
     tally = _Tally()
-    kept = shards.write_source(records, STAGE, name, unit.key, _tables(unit, quarantine, tally), RECORD)
+    kept = shards.write_tables(records, unit.key, _tables(unit, quarantine, tally), RECORD)
     quarantine.finish()
     if tally.rows != kept + quarantine.rows:
         raise RuntimeError(

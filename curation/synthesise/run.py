@@ -169,7 +169,7 @@ def _write(
             pq.ParquetWriter(temp, SAMPLES, compression="zstd") as writer,
             Symbolic(settings.verify_seconds) as symbolic,
         ):
-            records = shards.write_source(output, STAGE, settings.source, run_key, tables(writer, symbolic), RECORD)
+            records = shards.write_tables(output, run_key, tables(writer, symbolic), RECORD)
         temp.replace(samples)
     finally:
         temp.unlink(missing_ok=True)

@@ -88,12 +88,18 @@ def _gains_note(outcome: Outcome) -> str:
 def _caveats(outcome: Outcome) -> list[str]:
     unsure = [m for m in outcome.found.goal.shares if outcome.found.fitted[m].note]
     lines = [
-        "Proxies are small models. Agreement among them says nothing certain about a model many times larger: where the "
-        "final run is dear, confirm the two mixtures once more with the largest proxy you can pay for.",
-        f"The interval holds for these proxies and this evaluation. It counts the scatter of {outcome.gain.pairs} seeds, not the choice of "
-        "benchmark or of model size.",
-        "A domain's loss falls when that domain gets more tokens. The composite weighs the domains as the settings say; another "
-        "weighing is another question, and may have another answer.",
+        (
+            "Proxies are small models. Agreement among them says nothing certain about a model many times larger: where "
+            "the final run is dear, confirm the two mixtures once more with the largest proxy you can pay for."
+        ),
+        (
+            "The interval holds for these proxies and this evaluation. It counts the scatter of "
+            f"{outcome.gain.pairs} seeds, not the choice of benchmark or of model size."
+        ),
+        (
+            "A domain's loss falls when that domain gets more tokens. The composite weighs the domains as the settings "
+            "say; another weighing is another question, and may have another answer."
+        ),
         "Confirmation used seeds the search had never seen, so the gain is not flattered by having been picked.",
     ]
     if not outcome.found.space.holds(outcome.found.natural.weights):

@@ -124,7 +124,7 @@ def _curve(
         if left <= v <= right
     )
     zero = float(up(0.0))
-    ticks = [v for v in (0.0, span[0], span[1]) if v == 0 or abs(float(up(v)) - zero) > 14]  # noqa: PLR2004 - room for text
+    ticks = [v for v in (0.0, span[0], span[1]) if v == 0 or abs(float(up(v)) - zero) > 14]
     labels = "".join(
         f'<text x="{LEFT - 4:.0f}" y="{float(up(v)) + 4:.1f}" text-anchor="end">{v:.2g}</text>' for v in ticks
     )

@@ -73,7 +73,7 @@ def constraints(outcome: Outcome) -> str:
     rows: list[list[Cell]] = []
     for (label, low, share, high), before in zip(space.slack(found.proposed.weights), natural, strict=True):
         room = min(share - low if low > 0 else math.inf, high - share if high < 1 else math.inf)
-        left = "cannot bind" if math.isinf(room) else ("binds" if room < 1e-4 else f"{room:.4f}")  # noqa: PLR2004
+        left = "cannot bind" if math.isinf(room) else ("binds" if room < 1e-4 else f"{room:.4f}")
         rows.append([(label, WRAP), f"{before:.4f}", f"{share:.4f}", left])
     return table(["constraint", "natural", "proposed", "room left"], rows)
 

@@ -37,7 +37,7 @@ def write(root: Path, source: str, *parts: list[list[tuple[str, str]]]) -> None:
         }
         tables.append(pa.table(columns, schema=RECORD))
     folder = shards.folder(root, "records", source)
-    shards.write_source(folder, "ingest", source, "k", tables, RECORD)
+    shards.write_tables(folder, "k", tables, RECORD)
     shards.finish(folder, "ingest", source, "k")
 
 
@@ -160,7 +160,7 @@ def test_an_empty_source_gets_an_empty_shard(tmp_path: Path) -> None:
 
 
 def test_a_source_without_records_is_named_in_the_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"records/nowhere is not finished"):
+    with pytest.raises(FileNotFoundError, match=r"records/nowhere has no manifest.json"):
         exact.run(tmp_path, ["nowhere"], SETTINGS, Engine(), 1)
 
 

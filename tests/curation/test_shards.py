@@ -11,12 +11,12 @@ SCHEMA = pa.schema([("x", pa.int64())])
 
 
 def write(folder: Path, key: str, *values: int) -> shards.Manifest:
-    shards.write_source(folder, "stage", "source", key, [pa.table({"x": [v]}) for v in values], SCHEMA)
+    shards.write_tables(folder, key, [pa.table({"x": [v]}) for v in values], SCHEMA)
     return shards.finish(folder, "stage", "source", key)
 
 
 def test_a_folder_is_done_once_its_manifest_is_there_and_not_before(tmp_path: Path) -> None:
-    shards.write_source(tmp_path, "stage", "source", "k", [pa.table({"x": [1]})], SCHEMA)
+    shards.write_tables(tmp_path, "k", [pa.table({"x": [1]})], SCHEMA)
     assert not shards.is_done(tmp_path, "k")
     with pytest.raises(FileNotFoundError, match="has not finished"):
         shards.shard_paths(tmp_path)

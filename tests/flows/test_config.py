@@ -47,7 +47,7 @@ def test_a_wrong_key_or_value_names_the_key_and_what_is_near(pair: str, hint: st
 
 def test_a_typo_in_the_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("polcy: {max_tokens: 100}\n")
-    with pytest.raises(ConfigError, match="polcy.*policy"):
+    with pytest.raises(ConfigError, match=r"polcy.*policy"):
         load(str(tmp_path / "a.yaml"), [], None)
 
 

@@ -52,9 +52,9 @@ class Server:
         return done.stdout
 
     def ask(self, path: str, body: object) -> list[dict[str, object]]:
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 - the server this test has started
             self.api + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )  # noqa: S310
+        )
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return list(json.load(answer))
 

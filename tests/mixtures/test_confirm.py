@@ -21,10 +21,10 @@ def test_the_interval_is_the_textbook_one() -> None:
 
 
 def test_the_three_verdicts_are_said_in_words() -> None:
-    some = np.array([1.0, 1.1, 0.9, 1.0])
-    assert verdict(paired(some, some - [0.1, 0.11, 0.09, 0.1])).startswith("The proposed mixture is 10.00% better")
-    assert verdict(paired(some, some - [0.1, -0.1, 0.05, 0.0])).startswith("No detectable gain")
-    assert verdict(paired(some, some + [0.1, 0.11, 0.09, 0.1])).startswith("The natural mixture is better")
+    some, gain = np.array([1.0, 1.1, 0.9, 1.0]), np.array([0.1, 0.11, 0.09, 0.1])
+    assert verdict(paired(some, some - gain)).startswith("The proposed mixture is 10.00% better")
+    assert verdict(paired(some, some - np.array([0.1, -0.1, 0.05, 0.0]))).startswith("No detectable gain")
+    assert verdict(paired(some, some + gain)).startswith("The natural mixture is better")
     assert verdict(paired(some, some)).startswith("No detectable gain")
 
 

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from curation import shards
 from mixtures import ledger
 from mixtures.domain import domains_of
-from mixtures.limits import Bound, Infeasible
+from mixtures.limits import Bound, InfeasibleError
 from mixtures.mixture import natural, read_metrics, read_mixture, read_ratios
 from mixtures.search import Metrics, OnDone, Plan, Settings, key, search
 from mixtures.swarm import Settings as Swarm
@@ -174,14 +174,14 @@ def test_conflicting_constraints_stop_the_search_before_any_run(tmp_path: Path) 
             )
         }
     )
-    with pytest.raises(Infeasible, match="these 2 conflict"):
+    with pytest.raises(InfeasibleError, match="these 2 conflict"):
         search(DOMAINS, wrong, world, tmp_path / "s", "formula")
     assert world.ran == 0
 
 
 def test_an_objective_that_names_no_metric_lists_those_there_are(tmp_path: Path) -> None:
     wrong = PLAN.model_copy(update={"search": Settings.model_validate({"objective": (("gsm8k*", 1.0),)})})
-    with pytest.raises(ValueError, match="no metric matches the objective.*the metrics are loss/en-chat"):
+    with pytest.raises(ValueError, match=r"no metric matches the objective.*the metrics are loss/en-chat"):
         search(DOMAINS, wrong, World(), tmp_path / "s", "formula")
 
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import kstest
 
 from mixtures.domain import Domains, domains_of
-from mixtures.limits import Bound, Infeasible, limits, quantise
+from mixtures.limits import Bound, InfeasibleError, limits, quantise
 from mixtures.swarm import Spread, candidates, fill
 
 
@@ -71,20 +71,20 @@ def test_equalities_leave_room_where_there_is_room() -> None:
 
 def test_a_conflict_is_explained_by_the_constraints_that_make_it_and_no_others() -> None:
     bounds = (Bound(domains="zh-*", floor=0.7), Bound(domains="en-*", floor=0.4), Bound(domains="en-00", ceiling=0.9))
-    with pytest.raises(Infeasible, match=r"these 2 conflict: zh-\* at least 0.7; en-\* at least 0.4;"):
+    with pytest.raises(InfeasibleError, match=r"these 2 conflict: zh-\* at least 0.7; en-\* at least 0.4;"):
         limits(corpus(), bounds, 100_000, 4.0)
 
 
 def test_a_floor_above_the_supply_names_the_epoch_cap() -> None:
     domains = corpus()
     budget = int(domains.tokens.sum())
-    with pytest.raises(Infeasible, match="at most 1 epochs of en-00.*en-00 at least 0.9"):
+    with pytest.raises(InfeasibleError, match=r"at most 1 epochs of en-00.*en-00 at least 0.9"):
         limits(domains, (Bound(domains="en-00", floor=0.9),), budget, 1.0)
 
 
 def test_a_budget_above_the_whole_supply_says_how_far_the_corpus_goes() -> None:
     domains = corpus()
-    with pytest.raises(Infeasible, match="supply only 80.0% of the token budget"):
+    with pytest.raises(InfeasibleError, match=r"supply only 80\.0% of the token budget"):
         limits(domains, (), int(domains.tokens.sum() * 5), 4.0)
 
 

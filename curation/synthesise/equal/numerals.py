@@ -68,7 +68,7 @@ def _chinese_whole(text: str) -> int:
 def english(text: str) -> Fraction | None:
     """Return the value of an English numeral (twenty-three, one and a half, three quarters), else None."""
     words = [w for w in re.split(r"[\s-]+", text.casefold()) if w not in {"and", "of"}]
-    if not words or len(words) > 16:  # noqa: PLR2004 - nobody writes a longer one; bounds hostile text
+    if not words or len(words) > 16:
         return None
     part = words[-1].removesuffix("s") if words[-1] != "halves" else "half"
     if part in _EN_PARTS:

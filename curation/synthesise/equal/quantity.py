@@ -180,7 +180,7 @@ def same(reference: Quantity, answer: Quantity) -> tuple[bool, str]:
 
 def _rounds_to(written: Quantity, other: Fraction) -> bool:
     """Say whether `other`, rounded to the decimals written (two at least), is the number written."""
-    if not written.places or written.places < 2 or written.value == 0:  # noqa: PLR2004
+    if not written.places or written.places < 2 or written.value == 0:
         return False
     gap = abs(written.value - other)
     return gap * 2 * 10**written.places <= 1 and gap * 50 <= abs(written.value)
