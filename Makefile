@@ -1,6 +1,7 @@
 # make demo                        build the environment, run the main job on a small dump that Cuvée generates itself
 # make demo DATA=<folder>          the same on a folder of native files (BENCHMARKS=<folder> to decontaminate against)
 # make test                        build what the tests need and pass them
+# make bench                       Cuvée beside its peers, into docs/BENCHMARKS.md; make bench-<name> for one of benchmarks/
 # make check                       what CI runs: format, lint, types, tests; alters nothing
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 WORK ?= .cuvee
 NAME = $(notdir $(patsubst %/,%,$(DATA)))
 
-.PHONY: demo env test check format lint types lock
+.PHONY: demo env test check format lint types lock bench
 
 demo: $(ENV)
 ifdef DATA
@@ -40,6 +41,12 @@ test: $(ENV)
 	$(BIN)/python -m pytest
 
 check: lint types test
+
+# Every benchmark is a module with a main; the rest of the folder is what they share.
+bench: $(patsubst benchmarks/%.py,bench-%,$(shell grep -l __main__ benchmarks/*.py))
+
+bench-%: $(ENV)
+	$(BIN)/python -m benchmarks.$* $(ARGS)
 
 lint: $(ENV)
 	$(BIN)/ruff format --check .

@@ -1,0 +1,41 @@
+"""Runs a command and says what it cost: wall and CPU seconds of it and all its children, and the peak memory of one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command cost; `peak_mb` is the largest resident set of any one of its processes, in MiB."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+    out: str
+
+
+def run(command: Sequence[str | Path], env: dict[str, str] | None = None) -> Cost:
+    """Run a command to its end; raises RuntimeError with the end of its output where it fails.
+
+    Its errors go to this process's standard error, so that a long run shows its progress.
+    """
+    began = time.perf_counter()
+    child = subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
+    )
+    assert child.stdout is not None
+    out = child.stdout.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - began
+    if child.returncode:
+        raise RuntimeError(f"{' '.join(map(str, command))} ended with {child.returncode}: {out[-2000:]}")
+    kilo = 1024 if sys.platform != "darwin" else 1 << 20  # Linux counts KiB, macOS bytes
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / kilo, out)
