@@ -50,6 +50,9 @@ class Policy(BaseModel):
     max_tokens: int = Field(8192, description="longest conversation, in tokens of the target tokenizer and template")
     min_target_tokens: int = Field(1, description="least supervised tokens of a conversation")
     allow: tuple[str, ...] = Field((), description="reasons that do not drop a record, e.g. refusal,contaminated")
+    drop_flags: tuple[str, ...] = Field(
+        (), description="quality flags that only annotate by default and shall drop too, e.g. refusal,apology"
+    )
     min_domain_records: int = Field(200, description="kept records below which a domain joins its language's other")
     max_drop: float = Field(0.9, description="share of its input that one stage may drop before the run stops")
     max_drop_stages: dict[str, float] = Field({}, description="the same for single stages, e.g. {decontaminate: 1.0}")
@@ -246,19 +249,3 @@ def funnel(catalog: Path) -> list[tuple[str, int, int, int]]:
             tuple(row)
             for row in con.execute("SELECT stage, records_in, dropped, kept FROM funnel ORDER BY position").fetchall()
         ]
-
-
-def check_bands(rows: list[tuple[str, int, int, int]], policy: Policy) -> None:
-    """Raise ValueError where the funnel does not add up, or a stage drops more than the policy allows."""
-    for (stage, came, dropped, kept), (_, _, _, before) in zip(rows[1:], rows[:-1], strict=True):
-        if came != dropped + kept or came != before:
-            raise ValueError(
-                f"{stage}: {came} records in, {dropped} dropped, {kept} kept, {before} kept before: they do not add up"
-            )
-        most = policy.max_drop_stages.get(stage, policy.max_drop)
-        if came and dropped / came > most:
-            raise ValueError(
-                f"{stage} dropped {dropped} of {came} records ({dropped / came:.1%}), more than the {most:.0%} that "
-                f"policy.max_drop allows. Look at them: SELECT reason, count(*) FROM {stage} GROUP BY reason. "
-                f"If they are right to go: policy.max_drop_stages.{stage}=1"
-            )

@@ -6,7 +6,9 @@ import importlib
 import logging
 import os
 import sys
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 EXPECTED = (ValueError, OSError)  # a bad run: told in one sentence; anything else is a defect and keeps its traceback
@@ -100,19 +102,32 @@ def _run(name: str, config: Any) -> int:
         print(f"{name}: nothing to do, every stage is done under {config.root}")
         print(module.summary(config))
         return 0
+    _try_root(config.root)
     print(f"{name}: {', '.join(work)} → {config.root}", flush=True)
+    from prefect.settings import PREFECT_SERVER_ANALYTICS_ENABLED as ANALYTICS
     from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS as STARTUP
     from prefect.settings import temporary_settings
 
     for logger in ("prefect.flow_runs", "prefect.task_runs", "prefect.engine"):
         logging.getLogger(logger).addFilter(_without_traceback)
-    slow_start = (
-        {} if STARTUP.name in os.environ else {STARTUP: 120}
-    )  # 20 s, Prefect's own default, is too short on a small box
-    with temporary_settings(updates=slow_start):
+    # Prefect gives its server 20 s to start, too short on a small box, and lets it report home.
+    defaults = {STARTUP: 120, ANALYTICS: False}
+    with temporary_settings(updates={s: v for s, v in defaults.items() if s.name not in os.environ}):
         getattr(module, COMMANDS[name].module.split(".")[-1])(config)
     print(module.summary(config))
     return 0
+
+
+def _try_root(root: Path) -> None:
+    """Raise OSError where nothing can be written under the root: better now than after an hour of work."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"cannot write to root={root} ({error.strerror}); name a folder you may write to: root=<folder>"
+        ) from None
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
@@ -162,7 +177,7 @@ def _help(name: str) -> str:
             ]
         )
     section = None
-    for key, (kind, default, meaning) in keys().items():
+    for key, (kind, default, meaning) in sorted(keys().items(), key=lambda item: "." in item[0]):
         part = key.split(".")[0] if "." in key else ""
         if part and part not in command.reads:
             continue

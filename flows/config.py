@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from curation.catalog import STAGES, Policy
 from curation.decontaminate import Settings as Decontaminate
@@ -26,6 +26,13 @@ from mixtures.proxy.settings import Settings as Proxy
 from mixtures.search import Plan
 from mixtures.search import Settings as Search
 from mixtures.swarm import Settings as Swarm
+
+# Keys of a section that follow from another key: a stage reads them, nobody sets them.
+DERIVED = {
+    "handoff.tokens": "tokens.tokenizer, tokens.template",
+    "decontaminate.benchmarks": "benchmarks",
+    "decontaminate.cache": "root",
+}
 
 
 class ConfigError(ValueError):
@@ -72,6 +79,14 @@ class Config(BaseModel):
     def handoff_settings(self) -> Handoff:
         """Return the hand-off's settings, its tokens counted as the tokens judge counts them."""
         return self.handoff.model_copy(update={"tokens": self.tokens})
+
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> Config:
+        for name, key in DERIVED.items():
+            section, _, field = name.partition(".")
+            if field in getattr(self, section).model_fields_set:
+                raise ValueError(f"{name} follows from another key: set {key}")
+        return self
 
     @field_validator("root")
     @classmethod
@@ -121,6 +136,8 @@ def keys(model: type[BaseModel] = Config, prefix: str = "") -> dict[str, tuple[s
     found: dict[str, tuple[str, Any, str]] = {}
     for name, field in model.model_fields.items():
         kind = field.annotation
+        if prefix + name in DERIVED:
+            continue
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found |= keys(kind, f"{prefix}{name}.")
         else:

@@ -9,7 +9,7 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from pydantic import BaseModel
 
-from curation import catalog, exact, fuzzy, ingest, judge, normalise, shards
+from curation import catalog, checks, exact, fuzzy, ingest, judge, normalise, shards
 from flows.config import Config
 from flows.tasks import stage
 
@@ -35,11 +35,17 @@ def curate(config: Config) -> None:
     create_table_artifact(
         [dict(zip(("stage", "in", "dropped", "kept"), row, strict=True)) for row in rows], key="funnel"
     )
-    catalog.check_bands(rows, config.policy)
+    checks.check(config.root / "corpus.duckdb", config.policy)
 
 
 def pending(config: Config) -> list[str]:
-    """Return the stages with work to do, from their manifests alone; raises where the configured input is not there."""
+    """Return the stages with work to do, from their manifests alone.
+
+    Raises where the configured input is not there, and where all is done but the corpus does not pass its checks.
+    """
+    local = _local(config)
+    for name, settings in local.items():
+        judge.module(name).inputs(settings)  # raises where a model or the benchmarks are not there
     if config.sources and any(
         not shards.is_done(
             shards.folder(config.root, "records", s.name), ingest.key(s, config.ingest, normalise.normalise)
@@ -49,11 +55,12 @@ def pending(config: Config) -> list[str]:
         return ["ingest", *config.stages, "catalog"]
     names = sources(config)
     todo = [name for name in GLOBAL if name in config.stages and not _is_compared(config, name, names)]
-    local = _local(config)
     stale = {s for name in names for s in judge.stale(config.root, name, local)} if local else set()
     todo += [name for name in local if name in stale]
     if todo or not catalog.is_current(config.root, verdict_keys(config, names), config.policy):
         todo.append("catalog")
+    if not todo:
+        checks.check(config.root / "corpus.duckdb", config.policy)
     return todo
 
 

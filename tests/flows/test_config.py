@@ -66,3 +66,11 @@ def test_a_missing_file_is_named() -> None:
 def test_every_key_says_what_it_means() -> None:
     silent = [name for name, (_, _, meaning) in keys().items() if not meaning]
     assert not silent
+
+
+@pytest.mark.parametrize("text", ["handoff: {tokens: {template: chatml}}", "decontaminate: {benchmarks: x}"])
+def test_a_key_that_follows_from_another_names_the_one_to_set(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"set (tokens\.template|tokens\.tokenizer|benchmarks)"):
+        load(str(tmp_path / "a.yaml"), [], None)
+    assert not [name for name in keys() if name.startswith(("handoff.tokens", "decontaminate.benchmarks"))]
