@@ -70,9 +70,8 @@ def _tiles(outcome: Outcome) -> list[tuple[str, str]]:
 
 
 def _funnel(funnel: Funnel) -> str:
-    rows = [[stage, f"{come:,}", f"{dropped:,}", f"{kept:,}"] for stage, come, dropped, kept in funnel]
-    table = tables.table(["stage", "in", "dropped", "kept"], rows)
-    return f'<section><h2>Where the records went</h2><div class="scroll">{table}</div></section>'
+    note = "What each stage of the cut kept, and in colour what it was the first to drop."
+    return f'<section><h2>Where the records went</h2><p class="soft">{note}</p>{charts.funnel(funnel)}</section>'
 
 
 def _gains_note(outcome: Outcome) -> str:

@@ -30,6 +30,20 @@ def short(count: float) -> str:
     return f"{count:.0f}"
 
 
+def funnel(rows: Sequence[tuple[str, int, int, int]]) -> str:
+    """Return a row a stage: what it kept, and at the end of the bar what it dropped, as shares of all that came in."""
+    whole = max(rows[0][1], 1)
+    return "".join(
+        _row(
+            stage,
+            f'<div class="track"><i class="fill kept" style="width:{kept / whole:.2%}"></i>'
+            f'<i class="fill dropped" style="left:{kept / whole:.2%};width:{dropped / whole:.2%}"></i></div>',
+            f"<b>{kept:,}</b> kept<br>{f'{dropped:,} dropped, {dropped / come:.1%}' if dropped else 'none dropped'}",
+        )
+        for stage, come, dropped, kept in rows
+    )
+
+
 def mixture(outcome: Outcome) -> str:
     """Return a row a domain: two bars, shares and epochs."""
     found = outcome.found
