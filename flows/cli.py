@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import tempfile
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def main(argv: list[str]) -> int:
         return 2
     except EXPECTED as error:
         print(f"\nprefect run {name}: {sentence(error)}", file=sys.stderr)
+        _let_go(error)
         return 1
 
 
@@ -69,6 +71,13 @@ def _start(name: str, path: str | None, pairs: list[str]) -> int:
     from flows.config import load
 
     return _run(name, load(path, pairs, COMMANDS[name].section))
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drop what the frames of an error hold: a database connection alive at the exit prints a page of its own."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def sentence(error: BaseException) -> str:

@@ -24,7 +24,8 @@ def synthesize(config: Config) -> None:
         log.warning(SKIPPED)
         return
     report = stage("synthesise", rewrite)(config)
-    log.info("%s", report)
+    why = ", ".join(f"{reason} {count:,}" for reason, count in report.reasons.items()) or "none"
+    log.info("synthesise: %s of %s samples accepted; rejected: %s", f"{report.accepted:,}", f"{report.samples:,}", why)
     create_table_artifact([{"reason": r, "samples": n} for r, n in report.reasons.items()], key="traces")
     curate.curate(config)
 
@@ -67,6 +68,7 @@ def summary(config: Config) -> str:
 
 def rewrite(config: Config) -> synthesise.Report:
     """Ask, gate and write the traces."""
+    catalog.refresh(config.root)  # the root may have moved, and a catalog names its files by their full path
     report = synthesise.run(config.root, config.root / "corpus.duckdb", config.synthesise)
     if not report.unanswered:
         shards.write_atomic(asked(config), request(config).encode())
