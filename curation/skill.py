@@ -74,7 +74,7 @@ PERSONA = (
     r"(?i)(?:^|[.!?\n]\s*)(?:imagine (?:that )?you(?:['’]re| are| were)|pretend (?:to be|that you|you)|(?:please )?act (?:as|like) (?:an?|the|if|my)\b|step into the shoes|you(?:['’]re| are) (?:pretending|playing|role)|as an? [a-z' -]{3,60}, (?:you|how|what|explain|describe|provide|share|give|write|tell)|"
     r"(?:take(?: on)?|assume|play|adopt) the (?:role|persona|character|identity)|role-?play|I want you to (?:act|be|play)|"
     r"you(?:['’]re| are) (?:now )?(?:an?|the) [a-z][^.\n]{2,80}[.,]|(?-i:You are (?:now )?(?:[A-Z][a-z]+['’]s \w+|[A-Z][a-z]+,? (?:[A-Z]|the |from |a |an ))))|in (?:the )?(?:character|voice|persona) of|as if you were an? "
-    r"|(?:扮演|充当)|(?:你|假定自己)(?:现在)?是(?:一[个名位只]|拥有)|(?:现在|假设|假装|想象)你是|(?:想|希望|要|请)(?:让)?你(?:来)?(?:作为|担任|充当|做一?[个名位]|假定|模拟|成为)|作为(?:一[个名位]).{1,20}[，,](?:请|你)|我要你(?:来)?(?:演|做|充当|担任|扮演|作为)|表现得像|用.{1,12}的(?:口吻|语气|身份)"
+    r"|(?:pose|posing) as (?:an?|the) |(?:扮演|充当)|假装(?:你|自己)?是|假装你|沉浸于.{1,30}角色|(?:你|假定自己)(?:现在)?是(?:一[个名位只]|拥有)|(?:现在|假设|假装|想象)你是|(?:想|希望|要|请)(?:让)?你(?:来)?(?:作为|担任|充当|做一?[个名位]|假定|模拟|成为)|作为(?:一[个名位]).{1,20}[，,](?:请|你)|我要你(?:来)?(?:演|做|充当|担任|扮演|作为)|表现得像|用.{1,12}的(?:口吻|语气|身份)"
 )
 NO_PERSONA = r"(?i)you(?:['’]re| are) (?:now )?an? (?:helpful|(?:helpful )?AI|chat|language|assistant|student|person looking|given)|你是(?:一[个名位])?(?:AI|人工智能|语言|乐于|有用|助手|智能)"
 COURT = r"臣妾|嫔妾|本宫|奴才|奴婢|小主|娘娘|皇上|微臣|启禀|(?:^|[，。！？])(?:朕|老夫|本座|妾身)"  # who speaks so plays a part
@@ -93,9 +93,9 @@ LANGUAGE = (
     r"source code|code|function|script|compiler|debug|class|array|string|loop|scratch|block|sprite|query|database)\b|c#|代码|编程|程序|函数|脚本|算法|数组|字符串|变量|数据库|积木|块(?:的|有|是|吗|来|中)"
 )
 CODE_STRONG = (
-    r"(?i)\b(?:write|create|build|design|develop|implement|construct|generate|make|edit|fix|debug|rewrite|optimi[sz]e|modify|refactor|complete|code)\b[^.\n]{0,60}"
+    r"(?i)\b(?:write|create|build|design|develop|implement|construct|generate|make|edit|fix|debug|rewrite|optimi[sz]e|modify|refactor|complete)\b[^.\n]{0,60}"
     r"(?:\b(?:python|java|javascript|typescript|php|ruby|rust|kotlin|swift|bash|html|css|sql|mysql|regex|regular expression|shell|node\.?js|react|django|flask|pytorch|"
-    r"tensorflow|numpy|program|script|code|algorithm|class (?:that|to|which|in|called|for|named)|api|function (?:that|to|which|in|called))\b|c\+\+|c#|\bquery (?:to|that|which)\b)"
+    r"tensorflow|numpy|program|script (?:that|to|which|in)|code|algorithm|json|class (?:that|to|which|in|called|for|named)|api|function (?:that|to|which|in|called))\b|c\+\+|c#|\bquery (?:to|that|which)\b)"
     r"|\b(?:python|javascript|java|sql|php|html|css|scratch)\b[^.\n]{0,40}\b(?:code|function|program|script|query|statement|syntax|snippet|class|page|block)"
     r"|(?:编写|写|实现|创建|设计|生成|修改|优化)[^。\n]{0,20}(?:代码|程序|函数|脚本|算法|SQL|查询|正则)|Scratch|(?:python|java|php|c\+\+|javascript)(?:代码|程序|函数|语言|中)"
 )
@@ -103,6 +103,10 @@ CODE_TEXT = (
     r"(?m)^\s*(?:def \w+\(|class \w+[(:{ ]|import [\w.]+|from [\w.]+ import |#include ?<|using namespace|public (?:static|class|void)|function \w*\(|"
     r"(?:const|let|var) \w+ ?=|<\?php|<!DOCTYPE|</?(?:html|body|div|head|table)\b|\w+ = \[[^\n]*\]$|SELECT [\w*, ]+ FROM |CREATE TABLE |#!/|@\w+\n|\w+ = \w+\.\w+\(|print\(|console\.log|for ?\(|"
     r"return .{1,60};?$|package \w+;)|(?i)```(?:python|java|c\b|cpp|c\+\+|c#|javascript|js|html|css|sql|php|go|rust|bash|sh\b|ruby|r\n|typescript|json|xml|yaml)|api_call"
+)
+CODE_NAME = (  # of which one speaks to a programmer only
+    r"(?i)\b(?:python|javascript|typescript|node\.?js|php|mysql|postgresql|django|flask|pytorch|numpy|pandas|jquery|hashmap|tkinter|webstorm|"
+    r"visual studio|stack ?overflow|pip install|regular expression)\b|\bc(?:\+\+|#)|```|数据结构|[cC] ?代码"
 )
 CODE_BLOCK = (  # a whole answer in code, whatever was asked
     r"(?m)^(?:def \w+\(.*\):|#include ?<|import \w+$|public class |<!DOCTYPE html)|api_call"
@@ -112,14 +116,14 @@ ARITHMETIC = r"\d[\d,.]*\s*%?\s*[-+*/×÷xX^–]\s*[$€£¥]?\(?\d[\d,.]*[^=\n\
 QUANTITY = (
     r"(?i)how (?:many|much|far|long|fast|old|tall|heavy)\b|what (?:is|was|will be|would be|are|percent)[^?\n]{0,40}\b(?:sum|total|average|mean|ratio|percent(?:age)?|probability|area|perimeter|"
     r"volume|speed|distance|cost|price|profit|difference|number|remainder|value|length|width|height|age|amount|interest|rate|median|mode|range|product)\b|"
-    r"\bfind (?:the|out|all|his|its|x\b)|多少|(?:是|有|要|用|剩|需|花|卖|买|走|行|得|收|长|宽|高|重|大|小|去|来|了|到|成|共|树|分)(?:了)?几|几[分小天年次个只本元米页人千倍岁块棵朵辆箱]|(?:面积|体积|周长|平均|总和|利润)(?:是|为)|求"
+    r"\bfind (?:the|out|all|his|its|x\b)|多少|(?:是|有|要|用|剩|需|花|卖|买|走|行|得|收|长|宽|高|重|大|小|去|来|了|到|成|共|树|分)(?:了)?几|几[分小天年次个只本元米页人千倍岁块棵朵辆箱]|(?:面积|体积|周长|平均|总和|利润)(?:是|为)|(?:^|[^要请需追寻征谋请恳])求(?:出|解|证|和|值|[a-zA-Z0-9下以这该此])"
 )
 NUMBER = r"(?:\d|[一二两三四五六七八九十百千半双倍]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|dozen|half|twice|double|triple|quarter|third)\b)"
 NUMBERS = rf"(?is){NUMBER}.*?[^\d]{NUMBER}"
 MATH_WORDS = (
     r"(?i)\b(?:calculate|compute|evaluate|simplify|factori[sz]e|differentiate|integrate|solve (?:for|the (?:equation|system|following))|equation|polynomial|integral|derivative|"
     r"square root|arithmetic|geometr(?:y|ic)|trigonometr|algebra|prime (?:number|factor)|fraction|quadratic|logarithm|matrix|hypotenuse|triangle|percent of|multiply|divided by|"
-    r"least common|greatest common|linear function|nonlinear|rate of change|range of|relation a function|in the (?:table|schedule)|at the (?:table|schedule)|stem-and-leaf|probability|median|permutation|theorem)\b|计算|解方程|方程|函数f|平方根|三角形|概率|除以|乘以|加减|简便|小数|分数|比例|质数|数列|向量"
+    r"least common|greatest common|linear function|nonlinear|rate of change|range of|relation a function|in the (?:table|schedule)|at the (?:table|schedule)|stem-and-leaf|probability|median|variance|standard deviation|multiplication|permutation|theorem)\b|计算(?:[^机]|$)|等式|方程|多项式|函数f|平方根|三角形|多边形|概率|除以|乘以|加减|[加减乘除]法|简便|小数|分数(?:的|是|为|化|相|加|减|乘|除)|比例|质数|数列|向量"
 )
 SUM_ONLY = r"^\s*[\d(][\d\s.+\-*/×÷()^%]*[-+*/×÷^][\d\s.+\-*/×÷()^%]*\d\)?\s*=?\s*[?？]?\s*$"
 HARM = (
@@ -137,11 +141,11 @@ MORAL = (
     r"consent|sensitive|personal information|cannot (?:assist|help|provide|condone|support|encourage|promote)|can['’]t (?:assist|help|provide)|seek (?:help|professional|medical)|equal(?:ity)?)\b|"
     r"违法|非法|不道德|不合法|不可接受|不能接受|歧视|犯罪|伤害他人|尊重他?人?|隐私|偏见|暴力"
 )
-REFUSE = r"(?i)^\W*(?:I(?:['’]m| am) (?:really |very )?sorry|sorry|I (?:cannot|can['’]t|won['’]t|apologi)|as an? (?:AI|artificial)|it is (?:not|never|illegal|important|un)|no,|that(?:['’]s| is) not|there is no|we should|I would not)|^(?:很|非常)?抱歉|^对不起|^我(?:不能|无法|必须)|^作为"
+REFUSE = r"(?i)^\W*(?:I(?:['’]m| am) (?:really |very )?sorry|sorry|I (?:cannot|can['’]t|won['’]t)|I apologi[sz]e,? but|as an? (?:AI|artificial)|it is (?:not|never|illegal|important|un)|no,|that(?:['’]s| is) not|there is no|we should|I would not)|^(?:很|非常)?抱歉|^对不起|^我(?:不能|无法|必须)|^作为"
 REASON = (
     r"(?i)step[- ]by[- ]step|reason(?:ing|s)? (?:process|step|carefully|through)|let['’]s think|think (?:first|carefully|about)|stream of consciousness|random (?:thoughts|reasoning)|chain[- ]of[- ]thou?ght?|thought process|think (?:slowly|gradually)|let me think|rationale|verifiable|fact(?:ual|ually|ual statement)\b|true or false|statement true|sentence true|question slowly|reasoning first|explanation first|answer explanation|give (?:your |some )?(?:reasoning|rationale)|"
     r"solve th(?:is|e) problem gradually|common ?sense|is the claim|can be inferred|inferred|infer |if true|premise|hypothesis|entail|argument|assumption|conclusion|most (?:strongly )?(?:support|weaken)|equivalent\b|"
-    r"riddle|puzzle|logic|analogy|sequence|deduce|which of the following|推理|逻辑|推断|推出|推论|假设|(?:支持|削弱|质疑|加强|反驳|解释)(?:上述|以上|了)|(?:如果|以下|下列).{0,16}(?:为真|正确|符合|不能|除)|蕴含|谜语|结论|三段论"
+    r"riddle|puzzle|logic|deduce|which of the following|推理|逻辑|推断(?:[^出]|$)|推出|推论|是否遵循|意思是否相同|(?:支持|削弱|质疑|加强|反驳|解释)(?:上述|以上|了)|如果.{0,16}为真|(?:以下|下列).{0,16}(?:为真|正确|符合|不能|除)|蕴含|谜语|结论|三段论"
 )
 CHOICES = r"(?i)options?:|answer ?1:|\n\s*\(?A[).．、][^\n]*(?:\n|.)*?\n\s*-? ?\(?B[).．、]|\(A\).*?\(B\)|\bchoices?:|answer format:|A[.．、].{1,80}B[.．、]"
 VERDICT_END = r"(?is).{60}[.!?]\s*(?:(?:so |thus, )?the answer(?: is|:) *)?(?:yes|no)\.?\s*$"
@@ -242,9 +246,10 @@ def _role_play(view: View) -> np.ndarray:
 
 
 def _code(view: View) -> np.ndarray:
+    asked = _has(view.start, CODE_NAME)
     written = _has(view.answer, CODE_TEXT)
     named = (written & _has(view.ask, LANGUAGE)) | (_has(view.ask, CODE_TEXT) & _has(view.start, LANGUAGE))
-    found: np.ndarray = named | _has(view.ask, CODE_STRONG) | _has(view.answer, CODE_BLOCK)
+    found: np.ndarray = asked | named | _has(view.ask, CODE_STRONG) | _has(view.answer, CODE_BLOCK)
     return found
 
 
