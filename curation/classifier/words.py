@@ -14,20 +14,23 @@ from numba import njit
 from curation.text import buffers, classify, decode
 
 SPACE, ZERO, UNDERSCORE, LINE = 32, 48, 95, 10
-WIDEST = 4  # bytes out for a byte in: a line break becomes " _n "
+WIDEST = 4  # bytes out for a byte in: a line break becomes " >_n"
 
 
-def words(texts: pa.Array) -> pa.LargeStringArray:
-    """Return each text of a string column as its tokens, one space between two; a null gives ""."""
+def words(texts: pa.Array, sign: str = "") -> pa.LargeStringArray:
+    """Return each text of a string column as its tokens, one space between two; a null gives "".
+
+    `sign`, one ASCII character, stands before every token where given: an answer's words are other words than a prompt's.
+    """
     data, offsets = buffers(texts)
     room = WIDEST * int(offsets[-1] - offsets[0]) + 1
     out, ends = np.empty(room, np.uint8), np.zeros(len(offsets), np.int64)
-    total = _words(data, offsets, out, ends)
+    total = _words(data, offsets, out, ends, ord(sign) if sign else 0)
     return pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(ends), pa.py_buffer(out[:total].copy()))
 
 
 @njit(cache=True, nogil=True)
-def _words(data, offsets, out, ends):  # type: ignore[no-untyped-def]
+def _words(data, offsets, out, ends, sign):  # type: ignore[no-untyped-def]
     at = 0
     for text in range(len(offsets) - 1):
         position, end, begin = offsets[text], offsets[text + 1], at
@@ -41,9 +44,13 @@ def _words(data, offsets, out, ends):  # type: ignore[no-untyped-def]
                 continue
             if kind == 0 and point == before:
                 continue
-            if at > begin and not (kind == 1 and before == 0):
-                out[at] = SPACE
-                at += 1
+            if not (kind == 1 and before == 0):  # a new token
+                if at > begin:
+                    out[at] = SPACE
+                    at += 1
+                if sign:
+                    out[at] = sign
+                    at += 1
             if point == LINE:
                 out[at], out[at + 1] = UNDERSCORE, 110
                 at += 2

@@ -1,53 +1,15 @@
-"""Judge: which of twelve skills a record exercises, by rules over its text and its shape.
-
-Reads `turns`; writes every skill found and the primary one, the first in the order of SKILLS: shape that nothing else
-has (tools, a role, length, turns) goes before subject, and subject before the kind of request. Drops nothing.
-"""
+"""The rules of the skill judge: what words and what shape of a record tell, in Chinese and in English."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field
 
-from curation.judge import VERDICT
+from curation.classifier.features import first
 from curation.record import Turns, flat_turns
-
-SKILLS = (
-    "tool_use",
-    "role_play",
-    "long_text",
-    "multi_turn",
-    "translation",
-    "code",
-    "math",
-    "safety",
-    "reasoning",
-    "writing",
-    "knowledge",
-    "general",
-)
-SCHEMA = pa.schema(
-    [
-        *VERDICT,
-        ("skill", pa.string()),  # the primary one, never null
-        ("skills", pa.list_(pa.string())),  # all of them, in the order of SKILLS
-    ]
-)
-
-
-class Settings(BaseModel):
-    """Where shape becomes a skill."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    long_bytes: int = Field(
-        default=12_000, gt=0, description="UTF-8 bytes of one turn that make long text: some 3,000 tokens, zh or en"
-    )
-    multi_turns: int = Field(default=2, ge=2, description="answered user turns that make a conversation")
 
 
 @dataclass(frozen=True)
@@ -69,6 +31,7 @@ TOOLS = (
     r"\bfunctions? (?:available|that you (?:can|may) use)|access to the following (?:functions|tools|apis)|"
     r"可以(?:使用|调用)(?:以下|下列|下面的?)(?:工具|函数|接口|插件)"
 )
+DECLARED = r'"(?:tools|functions)":"?\[\s*\\*"?\{'  # a list of at least one, as it stands in meta
 CALL = r'^\s*\{\s*"name"\s*:\s*"[\w.-]+"\s*,\s*"(?:arguments|parameters)"|<\|?(?:functioncall|tool_call)'
 PERSONA = (
     r"(?i)(?:^|[.!?\n]\s*)(?:imagine (?:that )?you(?:['’]re| are| were)|pretend (?:to be|that you|you)|(?:please )?act (?:as|like) (?:an?|the|if|my)\b|step into the shoes|you(?:['’]re| are) (?:pretending|playing|role)|as an? [a-z' -]{3,60}, (?:you|how|what|explain|describe|provide|share|give|write|tell)|"
@@ -161,49 +124,27 @@ KNOW = (
 )
 
 
-def inputs(_settings: Settings) -> dict[str, str]:
-    """Return nothing: the rules read no file."""
-    return {}
-
-
-def prepare(settings: Settings) -> Callable[[pa.Table], pa.Table]:
-    """Return records → verdicts (SCHEMA)."""
-
-    def judge(records: pa.Table) -> pa.Table:
-        n = records.num_rows
-        found = _skills(flat_turns(records), n, settings)
-        found["general"] = ~np.any(list(found.values()), axis=0)
-        matrix = np.stack([found[name] for name in SKILLS], axis=1)
-        names = pa.array(SKILLS)
-        rows, columns = np.nonzero(matrix)
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))]).astype(np.int32)
-        every = pa.ListArray.from_arrays(pa.array(offsets), names.take(pa.array(columns)))
-        primary = names.take(pa.array(matrix.argmax(axis=1)))
-        keep = pa.array(np.ones(n, bool))
-        return pa.table([records["id"].combine_chunks(), keep, pa.nulls(n, pa.string()), primary, every], schema=SCHEMA)
-
-    return judge
-
-
-def _skills(turns: Turns, n: int, settings: Settings) -> dict[str, np.ndarray]:
-    """Return a bool for each record and each skill but `general`."""
+def findings(records: pa.Table, long_bytes: int, multi_turns: int) -> dict[str, np.ndarray]:
+    """Return a bool for each record and each skill but `general`; reads `turns`, and the tools that `meta` declares."""
+    turns, n = flat_turns(records), records.num_rows
     record = np.repeat(np.arange(n), np.diff(turns.offsets))
     roles = {role: _true(pc.equal(turns.roles, role)) for role in ("system", "user", "assistant", "tool")}
     size = pc.fill_null(pc.binary_length(turns.contents), 0).to_numpy(zero_copy_only=False)
-    view = _view(turns, roles, record)
-    long = _any(size >= settings.long_bytes, record, n)
+    view = _view(turns)
+    long = _any(size >= long_bytes, record, n)
     count = [np.bincount(record[roles[role]], minlength=n) for role in ("user", "assistant")]
     code, math = _code(view), _math(view)
     paper = _has(view.ask, PAPER)
     reasoning = _has(view.ask, REASON) | _has(view.ask, CHOICES) | _has(view.last, VERDICT_END)
     return {
         "tool_use": _any(roles["tool"], record, n)
+        | _has(records["meta"].combine_chunks(), DECLARED)
         | _has(view.system, TOOLS)
         | _has(view.start, TOOLS)
         | _has(view.first, CALL),
         "role_play": _role_play(view),
         "long_text": long,
-        "multi_turn": np.minimum(*count) >= settings.multi_turns,
+        "multi_turn": np.minimum(*count) >= multi_turns,
         "translation": (_has(view.start, TRANSLATE) | _has(view.end, TRANSLATE)) & ~code,
         "code": code,
         "math": math & ~(code & ~_has(view.ask, LATEX)),
@@ -214,20 +155,13 @@ def _skills(turns: Turns, n: int, settings: Settings) -> dict[str, np.ndarray]:
     }
 
 
-def _view(turns: Turns, roles: dict[str, np.ndarray], record: np.ndarray) -> View:
-    def first(role: str) -> pa.Array:
-        at = np.flatnonzero(roles[role])
-        rows, index = np.unique(record[at], return_index=True)
-        where = np.full(len(turns.offsets) - 1, -1)
-        where[rows] = at[index]
-        return pc.fill_null(turns.contents.take(pa.array(where, mask=where < 0)), "")
-
-    user, answer = first("user"), first("assistant")
+def _view(turns: Turns) -> View:
+    user, answer = first(turns, "user"), first(turns, "assistant")
     end = pc.utf8_slice_codeunits(user, -300)
     head = pc.utf8_slice_codeunits(user, 0, 1000)
     tail = pc.if_else(pc.greater(pc.utf8_length(user), 1300), end, "")
     return View(
-        system=pc.utf8_slice_codeunits(first("system"), 0, 1000),
+        system=pc.utf8_slice_codeunits(first(turns, "system"), 0, 1000),
         ask=pc.binary_join_element_wise(head, tail, "\n"),
         start=pc.utf8_slice_codeunits(user, 0, 200),
         end=pc.utf8_slice_codeunits(user, -200),
