@@ -101,10 +101,14 @@ HARM = (
 MORAL = (
     r"(?i)\b(?:illegal|unethical|immoral|not (?:ethical|appropriate|acceptable|okay|right|legal|safe|recommended|advisable)|unacceptable|inappropriate|harmful|derogatory|discriminat\w+|offensive|hate speech|"
     r"against the law|serious (?:crime|offen[cs]e)|a crime|criminal|dangerous|respect(?:ful)?|privacy|violat\w+|stereotyp\w+|racis\w+|violence|no (?:credible |scientific )?evidence|never (?:okay|acceptable|appropriate|safe)|"
-    r"consent|sensitive|personal information|cannot (?:assist|help|provide|condone|support|encourage|promote)|can['’]t (?:assist|help|provide)|seek (?:help|professional|medical)|equal(?:ity)?)\b|"
+    r"consent|sensitive|personal information|cannot (?:assist|condone|support|encourage|promote)|can['’]t assist|seek (?:help|professional|medical)|equal(?:ity)?)\b|"
     r"违法|非法|不道德|不合法|不可接受|不能接受|歧视|犯罪|伤害他人|尊重他?人?|隐私|偏见|暴力"
 )
 REFUSE = r"(?i)^\W*(?:I(?:['’]m| am) (?:really |very )?sorry|sorry|I (?:cannot|can['’]t|won['’]t)|I apologi[sz]e,? but|as an? (?:AI|artificial)|it is (?:not|never|illegal|important|un)|no,|that(?:['’]s| is) not|there is no|we should|I would not)|^(?:很|非常)?抱歉|^对不起|^我(?:不能|无法|必须)|^作为"
+RETELL = (  # a text to work on may speak of harm
+    r"(?i)\b(?:summari[sz]e|summary|edit|rewrite|paraphrase|classify|categori[sz]e|title|headline|nutshell|tl;?dr)\b"
+    r"|编辑|摘要|总结|改写|重写|反义词|同义词|分类|标题|缩写"
+)
 REASON = (
     r"(?i)step[- ]by[- ]step|reason(?:ing|s)? (?:process|step|carefully|through)|let['’]s think|think (?:first|carefully|about)|stream of consciousness|random (?:thoughts|reasoning)|chain[- ]of[- ]thou?ght?|thought process|think (?:slowly|gradually)|let me think|rationale|verifiable|fact(?:ual|ually|ual statement)\b|true or false|statement true|sentence true|question slowly|reasoning first|explanation first|answer explanation|give (?:your |some )?(?:reasoning|rationale)|"
     r"solve th(?:is|e) problem gradually|common ?sense|is the claim|can be inferred|inferred|infer |if true|premise|hypothesis|entail|argument|assumption|conclusion|most (?:strongly )?(?:support|weaken)|equivalent\b|"
@@ -198,8 +202,8 @@ def _math(view: View) -> np.ndarray:
 
 
 def _safety(view: View) -> np.ndarray:
-    moral = _has(view.answer, MORAL)
-    found: np.ndarray = moral & (_has(view.start, HARM) | _has(view.first, REFUSE))
+    moral, declined = _has(view.answer, MORAL), _has(view.first, REFUSE)
+    found: np.ndarray = moral & (declined | (_has(view.start, HARM) & ~_has(view.start, RETELL)))
     return found
 
 
