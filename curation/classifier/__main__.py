@@ -12,7 +12,6 @@ import numpy as np
 
 from curation.classifier import labels, measure, model, qualities, skills
 from curation.classifier.features import Shown
-from curation.skill import Settings
 
 DESCRIPTION = """Train the fastText model of a judge, and test it on sources that it never saw.
 
@@ -27,6 +26,8 @@ quality   learns good answers from weak ones, from groups of sources with both s
 It prints its figures and writes them, with everything the model was made from, to <out>.json. Both files belong together:
 the judge refuses a model that is not the one of its card. Without --out it only tests. The same records, labels and settings
 give the same bytes. A model made from data that may not be passed on may not be passed on either."""
+WHO = ("rules", "model", "judge")
+SKILL_HEAD = ("", "skill", "true", *(f"{who} {what}" for who in WHO for what in ("P", "R", "F1")))
 FLAGS = {field.replace("_", "-"): info for field, info in model.Training.model_fields.items()}
 
 
@@ -50,12 +51,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--records", type=Path, required=True, help="root of a curated corpus")
     parser.add_argument("--labels", type=Path, required=True, help="YAML: which sources teach what")
     parser.add_argument("--out", type=Path, help="where to write the model; its card goes to <out>.json")
-    parser.add_argument("--test", type=Path, help="skill: hand labels (CSV: source,source_id,skills,maybe); their sources are not trained on")
-    parser.add_argument("--most", type=int, default=3000, help="records a family, or a side of a group (default 3000)")
-    parser.add_argument("--sure", type=float, default=Settings().sure, help="skill: probability that counts in the figures")
-    parser.add_argument("--any-length", action="store_true", help="quality: train on answers as they come, not balanced by length")
+    parser.add_argument(
+        "--test",
+        type=Path,
+        action="append",
+        default=[],
+        help="skill: hand labels to test on as well (CSV: source,source_id,skills,maybe); may be given again",
+    )
+    parser.add_argument("--most", type=int, default=2000, help="records a family, or a side of a group (default 2000)")
+    parser.add_argument(
+        "--any-length", action="store_true", help="quality: train on answers as they come, not balanced by length"
+    )
     for flag, field in FLAGS.items():
-        parser.add_argument(f"--{flag}", type=type(field.default), default=field.default, help=f"{field.description} (default {field.default})")
+        parser.add_argument(
+            f"--{flag}",
+            type=type(field.default),
+            default=field.default,
+            help=f"{field.description} (default {field.default})",
+        )
     return parser
 
 
@@ -63,19 +76,31 @@ def _skill(given: argparse.Namespace, training: model.Training) -> None:
     families, shown = labels.read(given.labels, labels.Family), Shown()
     own = skills.names(families)
     data = skills.examples(given.records, families, own, given.most, shown)
-    figures = {}
-    head = ("", "skill", "true", *(f"{who} {what}" for who in ("rules", "model", "both") for what in ("P", "R", "F1")))
-    tested = data.take(skills.folds(families)[data.family] >= 0) if len(data.texts) else data
-    chances = skills.held_out(data, skills.folds(families), own, training)[skills.folds(families)[data.family] >= 0]
-    figures["families"] = _show("families, each from a model that saw none of its fold", head, skills.figures(tested, chances, own, given.sure))
-    if given.test:
-        hand = skills.by_hand(given.records, given.test, own, shown)
-        data = data.take(~np.isin(data.source, list(set(hand.source))))
-        chances = skills.ask(skills.train(data, own, training), hand)
-        figures["hand"] = _show(f"{len(hand.texts)} hand-labelled records of sources not trained on", head, skills.figures(hand, chances, own, given.sure))
+    known, chances = skills.held_out(data, families, own, training)
+    sure = skills.sure(known, chances, own)
+    figures = {
+        "families": _show(
+            "Families, each from a model that saw none of its fold", skills.figures(known, chances, own, sure)
+        )
+    }
+    print("the judge believes the model from:", ", ".join(f"{name} {least}" for name, least in sure.items()) or "never")
+    for path in given.test:
+        hand = skills.by_hand(given.records, path, own, shown)
+        apart = skills.train(data.take(~np.isin(data.source, hand.source)), own, training)
+        title = f"{path.name}: {len(hand.texts)} hand-labelled records, from a model that saw none of their sources"
+        figures[path.name] = _show(title, skills.figures(hand, skills.ask(apart, hand), own, sure))
     if given.out:
         taught = _taught((families[f].family, s) for f, s in zip(data.family, data.source, strict=True))
-        card = model.Card(task="skill", labels=own, shown=shown, training=training, digest="", taught=taught, held_out=figures)
+        card = model.Card(
+            task="skill",
+            labels=own,
+            shown=shown,
+            training=training,
+            sure=sure,
+            digest="",
+            taught=taught,
+            held_out=figures,
+        )
         _write(given.out, skills.train(data, own, training), card)
 
 
@@ -83,22 +108,34 @@ def _quality(given: argparse.Namespace, training: model.Training) -> None:
     groups = labels.read(given.labels, labels.Group)
     answers = qualities.read(given.records, groups, given.most)
     rows = qualities.held_out(groups, answers, not given.any_length, training)
-    print("\nAUC on each group from a model that saw none of it; = among answers of equal length; rho: rank correlation with length")
+    print(
+        "\nAUC on each group from a model that saw none of it; = among answers of equal length; rho: rank correlation with length"
+    )
     print(measure.table(qualities.HEAD, rows))
     if given.out:
         taught = _taught((g.group, s) for g, a in zip(groups, answers, strict=True) for s in a.source)
         figures = {str(row[0]): dict(zip(qualities.HEAD[1:], row[1:], strict=True)) for row in rows}
-        card = model.Card(task="quality", labels=qualities.GOOD, shown=qualities.ANSWER, training=training, digest="", taught=taught, held_out=figures)
+        card = model.Card(
+            task="quality",
+            labels=qualities.GOOD,
+            shown=qualities.ANSWER,
+            training=training,
+            digest="",
+            taught=taught,
+            held_out=figures,
+        )
         _write(given.out, qualities.train([a for a in answers if a.texts], not given.any_length, training), card)
 
 
-def _show(title: str, head: tuple[str, ...], rows: list[list[object]]) -> dict[str, object]:
-    """Print a table of skills and the mean F1 of each language; return both for the card."""
-    print(f"\n{title}\n{measure.table(head, rows)}")
+def _show(title: str, rows: list[list[object]]) -> dict[str, object]:
+    """Print a table of skills and the mean F1 of each language; return the rows for the card."""
+    print(f"\n{title}\n{measure.table(SKILL_HEAD, rows)}")
     for language in ("en", "zh"):
-        means = [float(np.nanmean([row[column] for row in rows if row[0] == language] or [np.nan])) for column in (5, 8, 11)]
-        print(f"macro-F1 {language}: rules {means[0]:.3f}, model {means[1]:.3f}, both {means[2]:.3f}")
-    return {f"{row[0]} {row[1]}": dict(zip(head[2:], row[2:], strict=True)) for row in rows}
+        here = np.array([[row[5], row[8], row[11]] for row in rows if row[0] == language], float)
+        if len(here):
+            means = [f"{who} {mean:.3f}" for who, mean in zip(WHO, np.nan_to_num(here).mean(axis=0), strict=True)]
+            print(f"macro-F1 {language}: {', '.join(means)}")
+    return {f"{row[0]} {row[1]}": dict(zip(SKILL_HEAD[2:], row[2:], strict=True)) for row in rows}
 
 
 def _taught(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:

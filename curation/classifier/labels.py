@@ -28,7 +28,9 @@ class Family(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     family: str = Field(description="its name in the tables that the command prints")
-    sources: tuple[str, ...] = Field(description="shell patterns over source names; the first family that fits takes it")
+    sources: tuple[str, ...] = Field(
+        description="shell patterns over source names; the first family that fits takes it"
+    )
     skills: tuple[str, ...] = Field(default=(), description="what every record exercises")
     maybe: tuple[str, ...] = Field(default=(), description="what some records exercise: counts neither way in the test")
     where: str = Field(default="", description="regular expression (RE2) that a record's meta must match")
@@ -43,7 +45,9 @@ class Group(BaseModel):
     group: str = Field(description="its name in the tables that the command prints")
     good: tuple[str, ...] = Field(description="shell patterns over source names")
     weak: tuple[str, ...] = Field(default=(), description="the same; a conversation that is also good is not weak")
-    good_where: str = Field(default="", description="regular expression (RE2) that the meta of a good record must match")
+    good_where: str = Field(
+        default="", description="regular expression (RE2) that the meta of a good record must match"
+    )
     weak_where: str = Field(default="", description="the same for weak ones")
     rejected: bool = Field(default=False, description="the answer under `rejected` in a good record's meta is weak")
     shares: tuple[str, ...] = Field(default=(), description="groups that share text with it: held out beside it")

@@ -24,7 +24,9 @@ from curation.shards import write_atomic
 
 LABEL = "__label__"  # fastText's own prefix
 MAGIC, VERSION, SUPERVISED = 793712314, 12, 3  # fasttext.cc, src/fasttext.cc and args.h of fastText 0.9
-HEADER = struct.Struct("<ii12id")  # magic, version; dim ws epoch minCount neg wordNgrams loss model bucket minn maxn lrUpdateRate; t
+HEADER = struct.Struct(
+    "<ii12id"
+)  # magic, version; dim ws epoch minCount neg wordNgrams loss model bucket minn maxn lrUpdateRate; t
 DICTIONARY = struct.Struct("<iiiqq")  # size, words, labels; tokens, pruned
 LARGEST = 4 << 30  # bytes of a model's matrix; a header that asks for more is damaged
 
@@ -37,7 +39,7 @@ class Training(BaseModel):
     word_ngrams: int = Field(default=2, gt=0, description="longest run of tokens that counts as one: 2 joins Han pairs")
     bucket: int = Field(default=1 << 18, ge=0, description="vectors that those runs share; 2^18 of 32 numbers: 34 MB")
     min_count: int = Field(default=3, gt=0, description="times a token must occur")
-    epochs: int = Field(default=10, gt=0, description="passes over the examples")
+    epochs: int = Field(default=5, gt=0, description="passes over the examples")
     rate: float = Field(default=0.5, gt=0, description="learning rate at the start")
     seed: int = Field(default=1, description="seed of the order and of the first vectors")
 
@@ -50,6 +52,7 @@ class Card(BaseModel):
     labels: tuple[str, ...]
     shown: Shown
     training: Training
+    sure: dict[str, float] = {}  # label → probability from which the judge believes it; a label that is missing never
     digest: str  # of the model file's bytes
     taught: dict[str, dict[str, int]]  # family → source → records it was trained on
     held_out: dict[str, Any]  # the figures that the training command printed
@@ -121,7 +124,9 @@ def identity(path: str) -> dict[str, str]:
     file = Path(path).expanduser()
     for needed in (file, card_path(file)):
         if not needed.is_file():
-            raise FileNotFoundError(f"no {needed}: `python -m curation.classifier` writes a model and its card beside it")
+            raise FileNotFoundError(
+                f"no {needed}: `python -m curation.classifier` writes a model and its card beside it"
+            )
     return {"model": file_digest(file), "card": file_digest(card_path(file))}
 
 

@@ -21,6 +21,11 @@ from curation.skill.rules import findings
 SHAPE = ("long_text", "multi_turn", "translation", "general")  # rules alone: shape, and what no source is known by
 SILENT = 4  # one mixed record in so many is trained on without its answer, so that a missing answer tells of no skill
 FOLDS = 8  # the families of a skill are dealt over so many folds; each fold is tested by a model that saw none of it
+LEAST, RIGHT = (
+    20,
+    0.8,
+)  # held-out records that the model must add to the rules', and the share of them that must be right
+STEPS = tuple(step / 20 for step in range(10, 20))  # probabilities tried, .5 to .95
 HAN_SHARE = 0.3  # of the tokens, from which a record counts as Chinese in the tables
 
 
@@ -128,15 +133,16 @@ def folds(families: list[labels.Family]) -> np.ndarray:
     return out
 
 
-def held_out(examples: Examples, fold: np.ndarray, own: tuple[str, ...], training: model.Training) -> np.ndarray:
-    """Return float32[records, names]: each record's probabilities from a model that saw nothing of its family's fold."""
-    out = np.zeros((len(examples.texts), len(own)), np.float32)
-    of = fold[examples.family]
-    for number in sorted(set(fold) - {-1}):
-        here = of == number
-        if here.any():
-            out[here] = ask(train(examples.take(~here), own, training), examples.take(here))
-    return out
+def held_out(
+    examples: Examples, families: list[labels.Family], own: tuple[str, ...], training: model.Training
+) -> tuple[Examples, np.ndarray]:
+    """Return the examples of known families and float32[records, names], each from a model that saw none of its fold."""
+    of = folds(families)[examples.family]
+    known = examples.take(of >= 0)
+    out = np.zeros((len(known.texts), len(own)), np.float32)
+    for number in sorted(set(of) - {-1}):
+        out[of[of >= 0] == number] = ask(train(examples.take(of != number), own, training), examples.take(of == number))
+    return known, out
 
 
 def ask(trained: model.Model, examples: Examples) -> np.ndarray:
@@ -144,16 +150,40 @@ def ask(trained: model.Model, examples: Examples) -> np.ndarray:
     return trained.probabilities(pa.array(examples.texts, pa.large_string()))
 
 
-def figures(examples: Examples, chances: np.ndarray, own: tuple[str, ...], sure: float) -> list[list[object]]:
-    """Return rows for a table: language, skill, true records, then precision, recall and F1 of rules, model and both."""
+def sure(examples: Examples, chances: np.ndarray, own: tuple[str, ...]) -> dict[str, float]:
+    """Return the least probability, a skill, from which what the model adds to the rules is right on held-out families.
+
+    A skill without one is left to the rules.
+    """
+    out: dict[str, float] = {}
+    for column, name in enumerate(own):
+        open_ = ~examples.rules[:, column] & (examples.truth[:, column] >= 0)
+        for step in STEPS:
+            added = open_ & (chances[:, column] >= step)
+            right = int((examples.truth[added, column] == 1).sum())
+            if added.sum() >= LEAST and right >= RIGHT * added.sum():
+                out[name] = step
+                break
+    return out
+
+
+def figures(
+    examples: Examples, chances: np.ndarray, own: tuple[str, ...], least: dict[str, float]
+) -> list[list[object]]:
+    """Return rows for a table: language, skill, true records, then precision, recall and F1 of rules, model (at .5) and judge."""
     rows: list[list[object]] = []
     for language, here in (("en", ~examples.chinese), ("zh", examples.chinese)):
         for column, name in enumerate(own):
-            truth, rules, told = examples.truth[here, column], examples.rules[here, column], chances[here, column] >= sure
+            truth, rules, told = (
+                examples.truth[here, column],
+                examples.rules[here, column],
+                chances[here, column] >= 0.5,
+            )
             if not (truth == 1).any():
                 continue
             row: list[object] = [language, name, int((truth == 1).sum())]
-            for found in (rules, told, rules | told):
+            both = rules | (chances[here, column] >= least.get(name, np.inf))
+            for found in (rules, told, both):
                 right, hits, true = measure.counts(found, truth)
                 row += [right / hits if hits else float("nan"), right / true, measure.f1(right, hits, true)]
             rows.append(row)

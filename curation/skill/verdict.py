@@ -47,9 +47,6 @@ class Settings(BaseModel):
     model: str = Field(
         default="", description="path to a model of `python -m curation.classifier skill`; empty: rules alone"
     )
-    sure: float = Field(
-        default=0.7, gt=0, le=1, description="the model's probability from which it adds a skill to those of the rules"
-    )
 
 
 def inputs(settings: Settings) -> dict[str, str]:
@@ -60,13 +57,16 @@ def inputs(settings: Settings) -> dict[str, str]:
 def prepare(settings: Settings) -> Callable[[pa.Table], pa.Table]:
     """Open the model where one is set; return records → verdicts (SCHEMA)."""
     opened = model.load(settings.model, "skill") if settings.model else None
+    if opened is not None and not set(opened[0].labels) <= set(SKILLS):
+        raise ValueError(f"{settings.model} knows other skills than {', '.join(SKILLS)}; train it again")
 
     def judge(records: pa.Table) -> pa.Table:
         found = findings(records, settings.long_bytes, settings.multi_turns)
         if opened is not None:
             chances = opened[0].probabilities(features(records, opened[1].shown))
             for column, name in enumerate(opened[0].labels):
-                found[name] |= chances[:, column] >= settings.sure
+                if name in opened[1].sure:
+                    found[name] |= chances[:, column] >= opened[1].sure[name]
         return _verdicts(records, found)
 
     return judge
