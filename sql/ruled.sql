@@ -13,6 +13,7 @@ SELECT
         WHEN NOT j.quality_keep AND len(list_filter(j.quality_flags, lambda f: list_contains(p.allow, f))) = 0
             THEN j.quality_reason
         WHEN j.quality_score < p.min_quality THEN 'low_quality_score'
+        WHEN j.quality_model_score < p.min_model_score THEN 'low_model_score'
     END AS quality_drop,
     CASE WHEN NOT j.skill_keep AND NOT list_contains(p.allow, j.skill_reason) THEN j.skill_reason END AS skill_drop,
     CASE

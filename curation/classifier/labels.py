@@ -90,8 +90,8 @@ def records(root: Path, names: Sequence[str], where: str, most: int) -> pa.Table
     """Return up to `most` records (COLUMNS) of the sources, the same ones each time: those of the least ids, which are hashes."""
     tables = [pa.schema([RECORD.field(name) for name in COLUMNS]).empty_table()]
     for name in names:
-        for table in shards.read_shards(shards.folder(root, "records", name), COLUMNS):
-            tables.append(sample(_matching(table, where), most))
+        parts = shards.read_shards(shards.folder(root, "records", name), COLUMNS)
+        tables += [sample(_matching(table, where), most) for table in parts]
     return sample(pa.concat_tables(tables), most)
 
 

@@ -101,8 +101,8 @@ def by_hand(root: Path, path: Path, own: tuple[str, ...], shown: Shown) -> Examp
     tables = [pa.schema([RECORD.field(name) for name in labels.COLUMNS]).empty_table()]
     for source in sorted({source for source, _ in rows} & set(shards.sources(root))):
         wanted = pa.array([number for name, number in rows if name == source])
-        for table in shards.read_shards(shards.folder(root, "records", source), labels.COLUMNS):
-            tables.append(table.filter(pc.is_in(table["source_id"], wanted)))
+        parts = shards.read_shards(shards.folder(root, "records", source), labels.COLUMNS)
+        tables += [table.filter(pc.is_in(table["source_id"], wanted)) for table in parts]
     records = pa.concat_tables(tables)
     part = _examples(records, own, shown, -1)
     keys = zip(records["source"].to_pylist(), records["source_id"].to_pylist(), strict=True)

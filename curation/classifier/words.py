@@ -34,15 +34,15 @@ def _words(data, offsets, out, ends, sign):  # type: ignore[no-untyped-def]
     at = 0
     for text in range(len(offsets) - 1):
         position, end, begin = offsets[text], offsets[text + 1], at
-        before = np.int64(-1)  # the mark just written; 0 inside a word, -1 where the next token needs no care
+        before = -1  # the mark just written; 0 inside a word, -1 where the next token needs no care
         while position < end:
             point, width = decode(data, position, end)
             position += width
-            kind, point = classify(point)
-            if kind == 0 and point != LINE and (point <= SPACE or point in (0x7F, 0xA0, 0x3000, 0xFEFF)):
+            kind, folded = classify(point)
+            if kind == 0 and folded != LINE and (folded <= SPACE or folded in (0x7F, 0xA0, 0x3000, 0xFEFF)):
                 before = -1
                 continue
-            if kind == 0 and point == before:
+            if kind == 0 and folded == before:
                 continue
             if not (kind == 1 and before == 0):  # a new token
                 if at > begin:
@@ -51,12 +51,12 @@ def _words(data, offsets, out, ends, sign):  # type: ignore[no-untyped-def]
                 if sign:
                     out[at] = sign
                     at += 1
-            if point == LINE:
+            if folded == LINE:
                 out[at], out[at + 1] = UNDERSCORE, 110
                 at += 2
             else:
-                at = _encode(out, at, ZERO if kind == 1 and point >= 48 and point <= 57 else point)
-            before = 0 if kind == 1 else (-1 if kind == 2 else point)
+                at = _encode(out, at, ZERO if kind == 1 and folded >= 48 and folded <= 57 else folded)
+            before = 0 if kind == 1 else (-1 if kind == 2 else folded)
         ends[text + 1] = at
     return at
 
