@@ -47,6 +47,7 @@ class Policy(BaseModel):
     min_language_prob: float = Field(0.0, description="least confidence in the language")
     require_agreement: bool = Field(False, description="drop answers in another language than the question's")
     min_quality: float = Field(0.0, description="least heuristic quality score, 0 to 1")
+    min_model_score: float = Field(0.0, description="least score of quality.model, 0 to 1; no effect without a model")
     max_tokens: int = Field(8192, description="longest conversation, in tokens of the target tokenizer and template")
     min_target_tokens: int = Field(1, description="least supervised tokens of a conversation")
     allow: tuple[str, ...] = Field((), description="reasons that do not drop a record, e.g. refusal,contaminated")

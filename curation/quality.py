@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
+from curation.classifier import model
+from curation.classifier.features import features
 from curation.judge import VERDICT
 from curation.record import Turns, flat_turns
 from curation.repetition import Repetition, echo, repetition
@@ -28,6 +30,10 @@ SCHEMA = pa.schema(
         ("n_response_chars", pa.int32()),  # of the assistant turns
         ("n_turns", pa.int32()),  # user and assistant turns
         ("repetition", pa.float32()),  # the largest share of 8-grams seen before, among the assistant turns
+        (
+            "model_score",
+            pa.float32(),
+        ),  # the model's probability that the first answer is a good one; null without a model
         ("score", pa.float32()),  # (1 - repetition) / 2 ** flags: breaks ties between copies; says nothing of substance
     ]
 )
@@ -69,6 +75,9 @@ class Settings(BaseModel):
     )
     mojibake_per_1000: float = Field(
         default=5, gt=0, description="broken sequences per 1,000 characters of a turn that drop a record"
+    )
+    model: str = Field(
+        default="", description="path to a model of `python -m curation.classifier quality`; empty: no model score"
     )
     echo_chars: int = Field(default=20, ge=1, description="a response shorter than this is no echo")
 
@@ -118,21 +127,26 @@ BROKEN = (
 END = r"[.!?。！？…:：;；)）\]】}》>」』\"'”’`~*|=+\-_/\\\d\x{1F300}-\x{1FAFF}]\s*$"
 
 
-def inputs(_settings: Settings) -> dict[str, str]:
-    """Return nothing: the rules read no file."""
-    return {}
+def inputs(settings: Settings) -> dict[str, str]:
+    """Return the identities of the model and its card; none for the rules alone."""
+    return model.identity(settings.model)
 
 
 def prepare(settings: Settings) -> Callable[[pa.Table], pa.Table]:
-    """Return records → verdicts (SCHEMA)."""
+    """Open the model where one is set; return records → verdicts (SCHEMA)."""
+    opened = model.load(settings.model, "quality") if settings.model else None
 
     def judge(records: pa.Table) -> pa.Table:
-        return _judge(records, settings)
+        chances = pa.nulls(records.num_rows, pa.float32())
+        if opened is not None:
+            trained, card = opened
+            chances = pa.array(trained.probabilities(features(records, card.shown))[:, 0])
+        return _judge(records, settings, chances)
 
     return judge
 
 
-def _judge(records: pa.Table, settings: Settings) -> pa.Table:
+def _judge(records: pa.Table, settings: Settings, chances: pa.Array) -> pa.Table:
     turns, n = flat_turns(records), records.num_rows
     record = np.repeat(np.arange(n), np.diff(turns.offsets))
     user, assistant = _is(turns.roles, "user"), _is(turns.roles, "assistant")
@@ -164,6 +178,7 @@ def _judge(records: pa.Table, settings: Settings) -> pa.Table:
             *(pa.array(c) for c in count),
             pa.array(np.bincount(record, weights=user | assistant, minlength=n).astype(np.int32)),
             pa.array(worst),
+            chances,
             pa.array(((1 - worst) / 2.0 ** matrix.sum(axis=1)).astype(np.float32)),
         ],
         schema=SCHEMA,

@@ -89,7 +89,7 @@ def _tokenise(data, offsets, hashes, starts, han):  # type: ignore[no-untyped-de
             else:
                 point, width = decode(data, position, end)
                 position += width
-                kind, point = _classify(point)
+                kind, point = classify(point)
             if kind == 1:
                 word = (word ^ np.uint64(point)) * FNV_PRIME
                 if point <= 57:  # the only folded word characters so low are digits
@@ -119,7 +119,7 @@ def _fold_hashes(data, offsets, out):  # type: ignore[no-untyped-def]
         while position < end:
             point, width = decode(data, position, end)
             position += width
-            _, point = _classify(point)
+            _, point = classify(point)
             if (point >= 9 and point <= 13) or point in (32, 0xA0, 0x3000):
                 gap = begun
                 continue
@@ -132,7 +132,7 @@ def _fold_hashes(data, offsets, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _classify(point):  # type: ignore[no-untyped-def]
+def classify(point):  # type: ignore[no-untyped-def]
     """Return 1 for a word character, 2 for a character that is a token, else 0; and the code point folded."""
     if point >= 0xFF01 and point <= 0xFF5E:
         point -= 0xFEE0  # full-width forms

@@ -9,6 +9,7 @@ SELECT
     quality_n_response_chars AS n_response_chars,
     quality_n_turns AS n_turns,
     quality_repetition AS repetition,
+    quality_model_score AS model_score,
     quality_score AS score
 FROM ruled
 WHERE quality_keep IS NOT NULL

@@ -14,6 +14,7 @@ SELECT
             THEN j.quality_reason
         WHEN list_has_any(j.quality_flags, p.drop_flags) THEN list_filter(j.quality_flags, lambda f: list_contains(p.drop_flags, f))[1]
         WHEN j.quality_score < p.min_quality THEN 'low_quality_score'
+        WHEN j.quality_model_score < p.min_model_score THEN 'low_model_score'
     END AS quality_drop,
     CASE WHEN NOT j.skill_keep AND NOT list_contains(p.allow, j.skill_reason) THEN j.skill_reason END AS skill_drop,
     CASE

@@ -9,7 +9,7 @@ from curation import judge, skill
 from curation.record import RECORD, Turn, content_hash, ids, record_id
 
 
-def judged(*conversations: list[Turn]) -> dict[str, list[object]]:
+def judged(*conversations: list[Turn], meta: str = "{}") -> dict[str, list[object]]:
     """Return the verdicts on conversations, column by column."""
     hashes = [content_hash(turns) for turns in conversations]
     columns = {
@@ -17,6 +17,7 @@ def judged(*conversations: list[Turn]) -> dict[str, list[object]]:
         "turns": pa.array(
             [[{"role": r, "content": c} for r, c in turns] for turns in conversations], RECORD.field("turns").type
         ),
+        "meta": pa.array([meta] * len(conversations), pa.string()),
     }
     return judge.verdicts("skill", skill.Settings(), pa.table(columns)).to_pydict()  # type: ignore[no-any-return]
 
@@ -111,3 +112,14 @@ def test_nothing_is_dropped_and_nothing_is_without_a_skill() -> None:
 
 def test_a_table_without_rows_gives_no_verdicts() -> None:
     assert judged()["id"] == []
+
+
+def test_tools_that_a_record_declares_make_it_tool_use_and_an_empty_list_does_not() -> None:
+    turns = ask("Sort: b, a", "a, b")
+    assert judged(turns, meta=r'{"tools":"[{\"name\": \"sort\"}]"}')["skill"] == ["tool_use"]
+    assert judged(turns, meta='{"tools":"[]"}')["skill"] == ["general"]
+
+
+def test_a_text_about_harm_that_is_to_be_summed_up_is_not_a_matter_of_safety() -> None:
+    found = judged(ask("总结这段文字。枪支暴力每年造成许多人死亡。", "枪支暴力是严重的问题。"))
+    assert "safety" not in found["skills"][0]  # type: ignore[operator]

@@ -1,53 +1,15 @@
-"""Judge: which of twelve skills a record exercises, by rules over its text and its shape.
-
-Reads `turns`; writes every skill found and the primary one, the first in the order of SKILLS: shape that nothing else
-has (tools, a role, length, turns) goes before subject, and subject before the kind of request. Drops nothing.
-"""
+"""The rules of the skill judge: what words and what shape of a record tell, in Chinese and in English."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field
 
-from curation.judge import VERDICT
+from curation.classifier.features import first
 from curation.record import Turns, flat_turns
-
-SKILLS = (
-    "tool_use",
-    "role_play",
-    "long_text",
-    "multi_turn",
-    "translation",
-    "code",
-    "math",
-    "safety",
-    "reasoning",
-    "writing",
-    "knowledge",
-    "general",
-)
-SCHEMA = pa.schema(
-    [
-        *VERDICT,
-        ("skill", pa.string()),  # the primary one, never null
-        ("skills", pa.list_(pa.string())),  # all of them, in the order of SKILLS
-    ]
-)
-
-
-class Settings(BaseModel):
-    """Where shape becomes a skill."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    long_bytes: int = Field(
-        default=12_000, gt=0, description="UTF-8 bytes of one turn that make long text: some 3,000 tokens, zh or en"
-    )
-    multi_turns: int = Field(default=2, ge=2, description="answered user turns that make a conversation")
 
 
 @dataclass(frozen=True)
@@ -69,12 +31,13 @@ TOOLS = (
     r"\bfunctions? (?:available|that you (?:can|may) use)|access to the following (?:functions|tools|apis)|"
     r"可以(?:使用|调用)(?:以下|下列|下面的?)(?:工具|函数|接口|插件)"
 )
+DECLARED = r'"(?:tools|functions)":"?\[\s*\\*"?\{'  # a list of at least one, as it stands in meta
 CALL = r'^\s*\{\s*"name"\s*:\s*"[\w.-]+"\s*,\s*"(?:arguments|parameters)"|<\|?(?:functioncall|tool_call)'
 PERSONA = (
     r"(?i)(?:^|[.!?\n]\s*)(?:imagine (?:that )?you(?:['’]re| are| were)|pretend (?:to be|that you|you)|(?:please )?act (?:as|like) (?:an?|the|if|my)\b|step into the shoes|you(?:['’]re| are) (?:pretending|playing|role)|as an? [a-z' -]{3,60}, (?:you|how|what|explain|describe|provide|share|give|write|tell)|"
     r"(?:take(?: on)?|assume|play|adopt) the (?:role|persona|character|identity)|role-?play|I want you to (?:act|be|play)|"
     r"you(?:['’]re| are) (?:now )?(?:an?|the) [a-z][^.\n]{2,80}[.,]|(?-i:You are (?:now )?(?:[A-Z][a-z]+['’]s \w+|[A-Z][a-z]+,? (?:[A-Z]|the |from |a |an ))))|in (?:the )?(?:character|voice|persona) of|as if you were an? "
-    r"|(?:扮演|充当)|(?:你|假定自己)(?:现在)?是(?:一[个名位只]|拥有)|(?:现在|假设|假装|想象)你是|(?:想|希望|要|请)(?:让)?你(?:来)?(?:作为|担任|充当|做一?[个名位]|假定|模拟|成为)|作为(?:一[个名位]).{1,20}[，,](?:请|你)|我要你(?:来)?(?:演|做|充当|担任|扮演|作为)|表现得像|用.{1,12}的(?:口吻|语气|身份)"
+    r"|(?:pose|posing) as (?:an?|the) |(?:扮演|充当)|假装(?:你|自己)?是|假装你|沉浸于.{1,30}角色|(?:你|假定自己)(?:现在)?是(?:一[个名位只]|拥有)|(?:现在|假设|假装|想象)你是|(?:想|希望|要|请)(?:让)?你(?:来)?(?:作为|担任|充当|做一?[个名位]|假定|模拟|成为)|作为(?:一[个名位]).{1,20}[，,](?:请|你)|我要你(?:来)?(?:演|做|充当|担任|扮演|作为)|表现得像|用.{1,12}的(?:口吻|语气|身份)"
 )
 NO_PERSONA = r"(?i)you(?:['’]re| are) (?:now )?an? (?:helpful|(?:helpful )?AI|chat|language|assistant|student|person looking|given)|你是(?:一[个名位])?(?:AI|人工智能|语言|乐于|有用|助手|智能)"
 COURT = r"臣妾|嫔妾|本宫|奴才|奴婢|小主|娘娘|皇上|微臣|启禀|(?:^|[，。！？])(?:朕|老夫|本座|妾身)"  # who speaks so plays a part
@@ -93,9 +56,9 @@ LANGUAGE = (
     r"source code|code|function|script|compiler|debug|class|array|string|loop|scratch|block|sprite|query|database)\b|c#|代码|编程|程序|函数|脚本|算法|数组|字符串|变量|数据库|积木|块(?:的|有|是|吗|来|中)"
 )
 CODE_STRONG = (
-    r"(?i)\b(?:write|create|build|design|develop|implement|construct|generate|make|edit|fix|debug|rewrite|optimi[sz]e|modify|refactor|complete|code)\b[^.\n]{0,60}"
+    r"(?i)\b(?:write|create|build|design|develop|implement|construct|generate|make|edit|fix|debug|rewrite|optimi[sz]e|modify|refactor|complete)\b[^.\n]{0,60}"
     r"(?:\b(?:python|java|javascript|typescript|php|ruby|rust|kotlin|swift|bash|html|css|sql|mysql|regex|regular expression|shell|node\.?js|react|django|flask|pytorch|"
-    r"tensorflow|numpy|program|script|code|algorithm|class (?:that|to|which|in|called|for|named)|api|function (?:that|to|which|in|called))\b|c\+\+|c#|\bquery (?:to|that|which)\b)"
+    r"tensorflow|numpy|program|script (?:that|to|which|in)|code|algorithm|json|class (?:that|to|which|in|called|for|named)|api|function (?:that|to|which|in|called))\b|c\+\+|c#|\bquery (?:to|that|which)\b)"
     r"|\b(?:python|javascript|java|sql|php|html|css|scratch)\b[^.\n]{0,40}\b(?:code|function|program|script|query|statement|syntax|snippet|class|page|block)"
     r"|(?:编写|写|实现|创建|设计|生成|修改|优化)[^。\n]{0,20}(?:代码|程序|函数|脚本|算法|SQL|查询|正则)|Scratch|(?:python|java|php|c\+\+|javascript)(?:代码|程序|函数|语言|中)"
 )
@@ -103,6 +66,10 @@ CODE_TEXT = (
     r"(?m)^\s*(?:def \w+\(|class \w+[(:{ ]|import [\w.]+|from [\w.]+ import |#include ?<|using namespace|public (?:static|class|void)|function \w*\(|"
     r"(?:const|let|var) \w+ ?=|<\?php|<!DOCTYPE|</?(?:html|body|div|head|table)\b|\w+ = \[[^\n]*\]$|SELECT [\w*, ]+ FROM |CREATE TABLE |#!/|@\w+\n|\w+ = \w+\.\w+\(|print\(|console\.log|for ?\(|"
     r"return .{1,60};?$|package \w+;)|(?i)```(?:python|java|c\b|cpp|c\+\+|c#|javascript|js|html|css|sql|php|go|rust|bash|sh\b|ruby|r\n|typescript|json|xml|yaml)|api_call"
+)
+CODE_NAME = (  # of which one speaks to a programmer only
+    r"(?i)\b(?:python|javascript|typescript|node\.?js|php|mysql|postgresql|django|flask|pytorch|numpy|pandas|jquery|hashmap|tkinter|webstorm|"
+    r"visual studio|stack ?overflow|pip install|regular expression)\b|\bc(?:\+\+|#)|```|数据结构|[cC] ?代码"
 )
 CODE_BLOCK = (  # a whole answer in code, whatever was asked
     r"(?m)^(?:def \w+\(.*\):|#include ?<|import \w+$|public class |<!DOCTYPE html)|api_call"
@@ -112,14 +79,14 @@ ARITHMETIC = r"\d[\d,.]*\s*%?\s*[-+*/×÷xX^–]\s*[$€£¥]?\(?\d[\d,.]*[^=\n\
 QUANTITY = (
     r"(?i)how (?:many|much|far|long|fast|old|tall|heavy)\b|what (?:is|was|will be|would be|are|percent)[^?\n]{0,40}\b(?:sum|total|average|mean|ratio|percent(?:age)?|probability|area|perimeter|"
     r"volume|speed|distance|cost|price|profit|difference|number|remainder|value|length|width|height|age|amount|interest|rate|median|mode|range|product)\b|"
-    r"\bfind (?:the|out|all|his|its|x\b)|多少|(?:是|有|要|用|剩|需|花|卖|买|走|行|得|收|长|宽|高|重|大|小|去|来|了|到|成|共|树|分)(?:了)?几|几[分小天年次个只本元米页人千倍岁块棵朵辆箱]|(?:面积|体积|周长|平均|总和|利润)(?:是|为)|求"
+    r"\bfind (?:the|out|all|his|its|x\b)|多少|(?:是|有|要|用|剩|需|花|卖|买|走|行|得|收|长|宽|高|重|大|小|去|来|了|到|成|共|树|分)(?:了)?几|几[分小天年次个只本元米页人千倍岁块棵朵辆箱]|(?:面积|体积|周长|平均|总和|利润)(?:是|为)|(?:^|[^要请需追寻征谋请恳])求(?:出|解|证|和|值|[a-zA-Z0-9下以这该此])"
 )
 NUMBER = r"(?:\d|[一二两三四五六七八九十百千半双倍]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|dozen|half|twice|double|triple|quarter|third)\b)"
 NUMBERS = rf"(?is){NUMBER}.*?[^\d]{NUMBER}"
 MATH_WORDS = (
     r"(?i)\b(?:calculate|compute|evaluate|simplify|factori[sz]e|differentiate|integrate|solve (?:for|the (?:equation|system|following))|equation|polynomial|integral|derivative|"
     r"square root|arithmetic|geometr(?:y|ic)|trigonometr|algebra|prime (?:number|factor)|fraction|quadratic|logarithm|matrix|hypotenuse|triangle|percent of|multiply|divided by|"
-    r"least common|greatest common|linear function|nonlinear|rate of change|range of|relation a function|in the (?:table|schedule)|at the (?:table|schedule)|stem-and-leaf|probability|median|permutation|theorem)\b|计算|解方程|方程|函数f|平方根|三角形|概率|除以|乘以|加减|简便|小数|分数|比例|质数|数列|向量"
+    r"least common|greatest common|linear function|nonlinear|rate of change|range of|relation a function|in the (?:table|schedule)|at the (?:table|schedule)|stem-and-leaf|probability|median|variance|standard deviation|multiplication|permutation|theorem)\b|计算(?:[^机]|$)|等式|方程|多项式|函数f|平方根|三角形|多边形|概率|除以|乘以|加减|[加减乘除]法|简便|小数|分数(?:的|是|为|化|相|加|减|乘|除)|比例|质数|数列|向量"
 )
 SUM_ONLY = r"^\s*[\d(][\d\s.+\-*/×÷()^%]*[-+*/×÷^][\d\s.+\-*/×÷()^%]*\d\)?\s*=?\s*[?？]?\s*$"
 HARM = (
@@ -134,14 +101,18 @@ HARM = (
 MORAL = (
     r"(?i)\b(?:illegal|unethical|immoral|not (?:ethical|appropriate|acceptable|okay|right|legal|safe|recommended|advisable)|unacceptable|inappropriate|harmful|derogatory|discriminat\w+|offensive|hate speech|"
     r"against the law|serious (?:crime|offen[cs]e)|a crime|criminal|dangerous|respect(?:ful)?|privacy|violat\w+|stereotyp\w+|racis\w+|violence|no (?:credible |scientific )?evidence|never (?:okay|acceptable|appropriate|safe)|"
-    r"consent|sensitive|personal information|cannot (?:assist|help|provide|condone|support|encourage|promote)|can['’]t (?:assist|help|provide)|seek (?:help|professional|medical)|equal(?:ity)?)\b|"
+    r"consent|sensitive|personal information|cannot (?:assist|condone|support|encourage|promote)|can['’]t assist|seek (?:help|professional|medical)|equal(?:ity)?)\b|"
     r"违法|非法|不道德|不合法|不可接受|不能接受|歧视|犯罪|伤害他人|尊重他?人?|隐私|偏见|暴力"
 )
-REFUSE = r"(?i)^\W*(?:I(?:['’]m| am) (?:really |very )?sorry|sorry|I (?:cannot|can['’]t|won['’]t|apologi)|as an? (?:AI|artificial)|it is (?:not|never|illegal|important|un)|no,|that(?:['’]s| is) not|there is no|we should|I would not)|^(?:很|非常)?抱歉|^对不起|^我(?:不能|无法|必须)|^作为"
+REFUSE = r"(?i)^\W*(?:I(?:['’]m| am) (?:really |very )?sorry|sorry|I (?:cannot|can['’]t|won['’]t)|I apologi[sz]e,? but|as an? (?:AI|artificial)|it is (?:not|never|illegal|important|un)|no,|that(?:['’]s| is) not|there is no|we should|I would not)|^(?:很|非常)?抱歉|^对不起|^我(?:不能|无法|必须)|^作为"
+RETELL = (  # a text to work on may speak of harm
+    r"(?i)\b(?:summari[sz]e|summary|edit|rewrite|paraphrase|classify|categori[sz]e|title|headline|nutshell|tl;?dr)\b"
+    r"|编辑|摘要|总结|改写|重写|反义词|同义词|分类|标题|缩写"
+)
 REASON = (
     r"(?i)step[- ]by[- ]step|reason(?:ing|s)? (?:process|step|carefully|through)|let['’]s think|think (?:first|carefully|about)|stream of consciousness|random (?:thoughts|reasoning)|chain[- ]of[- ]thou?ght?|thought process|think (?:slowly|gradually)|let me think|rationale|verifiable|fact(?:ual|ually|ual statement)\b|true or false|statement true|sentence true|question slowly|reasoning first|explanation first|answer explanation|give (?:your |some )?(?:reasoning|rationale)|"
     r"solve th(?:is|e) problem gradually|common ?sense|is the claim|can be inferred|inferred|infer |if true|premise|hypothesis|entail|argument|assumption|conclusion|most (?:strongly )?(?:support|weaken)|equivalent\b|"
-    r"riddle|puzzle|logic|analogy|sequence|deduce|which of the following|推理|逻辑|推断|推出|推论|假设|(?:支持|削弱|质疑|加强|反驳|解释)(?:上述|以上|了)|(?:如果|以下|下列).{0,16}(?:为真|正确|符合|不能|除)|蕴含|谜语|结论|三段论"
+    r"riddle|puzzle|logic|deduce|which of the following|推理|逻辑|推断(?:[^出]|$)|推出|推论|是否遵循|意思是否相同|(?:支持|削弱|质疑|加强|反驳|解释)(?:上述|以上|了)|如果.{0,16}为真|(?:以下|下列).{0,16}(?:为真|正确|符合|不能|除)|蕴含|谜语|结论|三段论"
 )
 CHOICES = r"(?i)options?:|answer ?1:|\n\s*\(?A[).．、][^\n]*(?:\n|.)*?\n\s*-? ?\(?B[).．、]|\(A\).*?\(B\)|\bchoices?:|answer format:|A[.．、].{1,80}B[.．、]"
 VERDICT_END = r"(?is).{60}[.!?]\s*(?:(?:so |thus, )?the answer(?: is|:) *)?(?:yes|no)\.?\s*$"
@@ -157,49 +128,27 @@ KNOW = (
 )
 
 
-def inputs(_settings: Settings) -> dict[str, str]:
-    """Return nothing: the rules read no file."""
-    return {}
-
-
-def prepare(settings: Settings) -> Callable[[pa.Table], pa.Table]:
-    """Return records → verdicts (SCHEMA)."""
-
-    def judge(records: pa.Table) -> pa.Table:
-        n = records.num_rows
-        found = _skills(flat_turns(records), n, settings)
-        found["general"] = ~np.any(list(found.values()), axis=0)
-        matrix = np.stack([found[name] for name in SKILLS], axis=1)
-        names = pa.array(SKILLS)
-        rows, columns = np.nonzero(matrix)
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))]).astype(np.int32)
-        every = pa.ListArray.from_arrays(pa.array(offsets), names.take(pa.array(columns)))
-        primary = names.take(pa.array(matrix.argmax(axis=1)))
-        keep = pa.array(np.ones(n, bool))
-        return pa.table([records["id"].combine_chunks(), keep, pa.nulls(n, pa.string()), primary, every], schema=SCHEMA)
-
-    return judge
-
-
-def _skills(turns: Turns, n: int, settings: Settings) -> dict[str, np.ndarray]:
-    """Return a bool for each record and each skill but `general`."""
+def findings(records: pa.Table, long_bytes: int, multi_turns: int) -> dict[str, np.ndarray]:
+    """Return a bool for each record and each skill but `general`; reads `turns`, and the tools that `meta` declares."""
+    turns, n = flat_turns(records), records.num_rows
     record = np.repeat(np.arange(n), np.diff(turns.offsets))
     roles = {role: _true(pc.equal(turns.roles, role)) for role in ("system", "user", "assistant", "tool")}
     size = pc.fill_null(pc.binary_length(turns.contents), 0).to_numpy(zero_copy_only=False)
-    view = _view(turns, roles, record)
-    long = _any(size >= settings.long_bytes, record, n)
+    view = _view(turns)
+    long = _any(size >= long_bytes, record, n)
     count = [np.bincount(record[roles[role]], minlength=n) for role in ("user", "assistant")]
     code, math = _code(view), _math(view)
     paper = _has(view.ask, PAPER)
     reasoning = _has(view.ask, REASON) | _has(view.ask, CHOICES) | _has(view.last, VERDICT_END)
     return {
         "tool_use": _any(roles["tool"], record, n)
+        | _has(records["meta"].combine_chunks(), DECLARED)
         | _has(view.system, TOOLS)
         | _has(view.start, TOOLS)
         | _has(view.first, CALL),
         "role_play": _role_play(view),
         "long_text": long,
-        "multi_turn": np.minimum(*count) >= settings.multi_turns,
+        "multi_turn": np.minimum(*count) >= multi_turns,
         "translation": (_has(view.start, TRANSLATE) | _has(view.end, TRANSLATE)) & ~code,
         "code": code,
         "math": math & ~(code & ~_has(view.ask, LATEX)),
@@ -210,20 +159,13 @@ def _skills(turns: Turns, n: int, settings: Settings) -> dict[str, np.ndarray]:
     }
 
 
-def _view(turns: Turns, roles: dict[str, np.ndarray], record: np.ndarray) -> View:
-    def first(role: str) -> pa.Array:
-        at = np.flatnonzero(roles[role])
-        rows, index = np.unique(record[at], return_index=True)
-        where = np.full(len(turns.offsets) - 1, -1)
-        where[rows] = at[index]
-        return pc.fill_null(turns.contents.take(pa.array(where, mask=where < 0)), "")
-
-    user, answer = first("user"), first("assistant")
+def _view(turns: Turns) -> View:
+    user, answer = first(turns, "user"), first(turns, "assistant")
     end = pc.utf8_slice_codeunits(user, -300)
     head = pc.utf8_slice_codeunits(user, 0, 1000)
     tail = pc.if_else(pc.greater(pc.utf8_length(user), 1300), end, "")
     return View(
-        system=pc.utf8_slice_codeunits(first("system"), 0, 1000),
+        system=pc.utf8_slice_codeunits(first(turns, "system"), 0, 1000),
         ask=pc.binary_join_element_wise(head, tail, "\n"),
         start=pc.utf8_slice_codeunits(user, 0, 200),
         end=pc.utf8_slice_codeunits(user, -200),
@@ -242,9 +184,10 @@ def _role_play(view: View) -> np.ndarray:
 
 
 def _code(view: View) -> np.ndarray:
+    asked = _has(view.start, CODE_NAME)
     written = _has(view.answer, CODE_TEXT)
     named = (written & _has(view.ask, LANGUAGE)) | (_has(view.ask, CODE_TEXT) & _has(view.start, LANGUAGE))
-    found: np.ndarray = named | _has(view.ask, CODE_STRONG) | _has(view.answer, CODE_BLOCK)
+    found: np.ndarray = asked | named | _has(view.ask, CODE_STRONG) | _has(view.answer, CODE_BLOCK)
     return found
 
 
@@ -259,8 +202,8 @@ def _math(view: View) -> np.ndarray:
 
 
 def _safety(view: View) -> np.ndarray:
-    moral = _has(view.answer, MORAL)
-    found: np.ndarray = moral & (_has(view.start, HARM) | _has(view.first, REFUSE))
+    moral, declined = _has(view.answer, MORAL), _has(view.first, REFUSE)
+    found: np.ndarray = moral & (declined | (_has(view.start, HARM) & ~_has(view.start, RETELL)))
     return found
 
 

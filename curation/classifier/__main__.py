@@ -1,0 +1,154 @@
+"""`python -m curation.classifier skill|quality`: train a judge's model on a corpus root and a label file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from curation.classifier import labels, measure, model, qualities, skills
+from curation.classifier.features import Shown
+
+DESCRIPTION = """Train the fastText model of a judge, and test it on sources that it never saw.
+
+skill     learns what each record exercises, from families of sources of known skill
+quality   learns good answers from weak ones, from groups of sources with both sides
+
+  1. curate once, so that there are records:   prefect run curate root=corpus sources=dumps
+  2. say which sources teach what:             flows/configs/labels/{skill,quality}.yaml are examples to copy
+  3. train:   python -m curation.classifier skill --records corpus --labels my.yaml --out models/skill.bin
+  4. use it:  prefect run curate root=corpus sources=dumps skill.model=models/skill.bin
+
+It prints its figures and writes them, with everything the model was made from, to <out>.json. Both files belong together:
+the judge refuses a model that is not the one of its card. Without --out it only tests. The same records, labels and settings
+give the same bytes. A model made from data that may not be passed on may not be passed on either."""
+WHO = ("rules", "model", "judge")
+SKILL_HEAD = ("", "skill", "true", *(f"{who} {what}" for who in WHO for what in ("P", "R", "F1")))
+FLAGS = {field.replace("_", "-"): info for field, info in model.Training.model_fields.items()}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; returns the exit code."""
+    given = _parser().parse_args(arguments)
+    training = model.Training(**{name: getattr(given, name) for name in model.Training.model_fields})
+    try:
+        (_skill if given.task == "skill" else _quality)(given, training)
+    except labels.LabelError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m curation.classifier", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("task", choices=("skill", "quality"), help="the judge to train for")
+    parser.add_argument("--records", type=Path, required=True, help="root of a curated corpus")
+    parser.add_argument("--labels", type=Path, required=True, help="YAML: which sources teach what")
+    parser.add_argument("--out", type=Path, help="where to write the model; its card goes to <out>.json")
+    parser.add_argument(
+        "--test",
+        type=Path,
+        action="append",
+        default=[],
+        help="skill: hand labels to test on as well (CSV: source,source_id,skills,maybe); may be given again",
+    )
+    parser.add_argument("--most", type=int, default=2000, help="records a family, or a side of a group (default 2000)")
+    parser.add_argument(
+        "--any-length", action="store_true", help="quality: train on answers as they come, not balanced by length"
+    )
+    for flag, field in FLAGS.items():
+        parser.add_argument(
+            f"--{flag}",
+            type=type(field.default),
+            default=field.default,
+            help=f"{field.description} (default {field.default})",
+        )
+    return parser
+
+
+def _skill(given: argparse.Namespace, training: model.Training) -> None:
+    families, shown = labels.read(given.labels, labels.Family), Shown()
+    own = skills.names(families)
+    data = skills.examples(given.records, families, own, given.most, shown)
+    known, chances = skills.held_out(data, families, own, training)
+    sure = skills.sure(known, chances, own)
+    figures = {
+        "families": _show(
+            "Families, each from a model that saw none of its fold", skills.figures(known, chances, own, sure)
+        )
+    }
+    print("the judge believes the model from:", ", ".join(f"{name} {least}" for name, least in sure.items()) or "never")
+    for path in given.test:
+        hand = skills.by_hand(given.records, path, own, shown)
+        apart = skills.train(data.take(~np.isin(data.source, hand.source)), own, training)
+        title = f"{path.name}: {len(hand.texts)} hand-labelled records, from a model that saw none of their sources"
+        figures[path.name] = _show(title, skills.figures(hand, skills.ask(apart, hand), own, sure))
+    if given.out:
+        taught = _taught((families[f].family, s) for f, s in zip(data.family, data.source, strict=True))
+        card = model.Card(
+            task="skill",
+            labels=own,
+            shown=shown,
+            training=training,
+            sure=sure,
+            digest="",
+            taught=taught,
+            held_out=figures,
+        )
+        _write(given.out, skills.train(data, own, training), card)
+
+
+def _quality(given: argparse.Namespace, training: model.Training) -> None:
+    groups = labels.read(given.labels, labels.Group)
+    answers = qualities.read(given.records, groups, given.most)
+    rows = qualities.held_out(groups, answers, not given.any_length, training)
+    print(
+        "\nAUC on each group from a model that saw none of it; = among answers of equal length; rho: rank correlation with length"
+    )
+    print(measure.table(qualities.HEAD, rows))
+    if given.out:
+        taught = _taught((g.group, s) for g, a in zip(groups, answers, strict=True) for s in a.source)
+        figures = {str(row[0]): dict(zip(qualities.HEAD[1:], row[1:], strict=True)) for row in rows}
+        card = model.Card(
+            task="quality",
+            labels=qualities.GOOD,
+            shown=qualities.ANSWER,
+            training=training,
+            digest="",
+            taught=taught,
+            held_out=figures,
+        )
+        _write(given.out, qualities.train([a for a in answers if a.texts], not given.any_length, training), card)
+
+
+def _show(title: str, rows: list[list[object]]) -> dict[str, object]:
+    """Print a table of skills and the mean F1 of each language; return the rows for the card."""
+    print(f"\n{title}\n{measure.table(SKILL_HEAD, rows)}")
+    for language in ("en", "zh"):
+        here = np.array([[row[5], row[8], row[11]] for row in rows if row[0] == language], float)
+        if len(here):
+            means = [f"{who} {mean:.3f}" for who, mean in zip(WHO, np.nan_to_num(here).mean(axis=0), strict=True)]
+            print(f"macro-F1 {language}: {', '.join(means)}")
+    return {f"{row[0]} {row[1]}": dict(zip(SKILL_HEAD[2:], row[2:], strict=True)) for row in rows}
+
+
+def _taught(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    out: dict[str, dict[str, int]] = {}
+    for (family, source), count in sorted(Counter(pairs).items()):
+        out.setdefault(family, {})[source] = count
+    return out
+
+
+def _write(path: Path, trained: model.Model, card: model.Card) -> None:
+    card = model.write(path, trained, card)
+    print(f"\nmodel  {path}  ({path.stat().st_size / 1e6:.0f} MB, {card.digest})\ncard   {model.card_path(path)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
