@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.decontaminate.benchmarks import digests
+from curation.decontaminate.fold import tokenise
 from curation.decontaminate.index import Index, open_index
-from curation.decontaminate.match import FULL, NGRAM, matches
-from curation.decontaminate.probes import tokenise
+from curation.decontaminate.match import FULL, NEAR, matches
 from curation.decontaminate.settings import Settings
 from curation.record import flat_turns
 
@@ -25,11 +25,11 @@ SCHEMA = pa.schema(
         ("benchmark", pa.string()),  # name of the benchmark file without suffixes; null where nothing matches
         ("item", pa.string()),  # <benchmark>/<member of an archive>/<the row's own id or its number>
         ("match", pa.string()),  # one of MATCHES
-        ("overlap", pa.float32()),  # share of the text's n-grams that the record has; 1 where it stands there whole
+        ("overlap", pa.float32()),  # share of the text's information that the record has; 1 where it stands there whole
     ]
 )
 # Only the first two make a record contaminated.
-MATCHES = ("question_full", "question_ngram", "question_part", "answer")
+MATCHES = ("question_full", "question_near", "question_part", "answer")
 REASON = "contaminated"
 
 
@@ -55,13 +55,13 @@ def _judge(index: Index, settings: Settings, records: pa.Table) -> pa.Table:
     user = pc.fill_null(pc.equal(turns.roles, "user"), False).to_numpy(zero_copy_only=False)
     probe, how, share = matches(
         text.hashes,
-        (text.offsets, text.han, user),
+        (text.offsets, user),
         turns.offsets,
-        (index.probes, index.grams, index.anchors, index.power),
-        (settings.words, settings.characters, np.float32(settings.overlap)),
+        (index.probes, index.words, index.seeds, index.power),
+        (settings.bits, settings.overlap, settings.numbers),
     )
     none = how == 0
-    contaminated = (how == FULL) | (how == NGRAM)
+    contaminated = (how == FULL) | (how == NEAR)
     item = pa.array(np.where(none, 0, index.probes.item[np.maximum(probe, 0)]), mask=none)
     columns = [
         records.column("id"),

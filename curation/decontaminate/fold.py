@@ -1,0 +1,229 @@
+"""Texts → tokens that are equal for copies of one text: numbers in one form, the labels of lists taken out.
+
+On top of curation/text.py (case, width, punctuation and white space do not count): 1,000 and １，０００ are 1000; 四十四 is
+44 and twenty-five is 25; `1.`, `2)` or `三、` at the head of a line and `(1)` anywhere are no tokens. Every text is folded
+alike, so a wrong reading (`一定` is 1 定) does no harm.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+
+from curation.text import Tokens, buffers, tokens
+
+NEWLINE, COMMA, ZERO, NINE = 10, 44, 48, 57
+MYRIAD = 10_000
+GROWTH = 4  # bytes out a byte in, at most: 亿 is three and becomes " 100000000 "
+UNITS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+         "seventeen eighteen nineteen").split()  # fmt: skip
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+SLOTS = 1 << 12
+
+
+def _code_points(text: str, values: list[int]) -> np.ndarray:
+    """Return values by the low 15 bits of a code point; -1 for any other."""
+    out = np.full(1 << 15, -1, np.int64)
+    out[[ord(c) & 0x7FFF for c in text]] = values
+    return out
+
+
+# Digits by their value, units by their power; 4E00-9FFF folded into 15 bits clash with nothing else that is looked up.
+NUMERALS = _code_points("零〇一二两三四五六七八九十百千万亿", [0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100, 1000, 10**4, 10**8])
+
+
+def tokenise(texts: pa.Array | pa.ChunkedArray) -> Tokens:
+    """Return the folded tokens of a string column; a null counts as empty."""
+    data, offsets = buffers(texts)
+    folded = np.empty(int(offsets[-1] - offsets[0]) * GROWTH + 1, np.uint8)
+    starts = np.empty(len(offsets), np.int64)
+    _fold(data, offsets, NUMERALS, folded, starts)
+    made = tokens(pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(starts), pa.py_buffer(folded)))
+    ends = np.empty_like(made.offsets)
+    size = _number_words(made.hashes, made.offsets, *_words(), ends)
+    return Tokens(ends, made.hashes[:size], made.han)
+
+
+def _words() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the hashes of English number words and their values by slot, and the hash of every number below 100."""
+    named = tokens(pa.array([*UNITS, *TENS])).hashes
+    keys, values = np.zeros(SLOTS, np.uint64), np.full(SLOTS, -1, np.int64)
+    slots = (named >> np.uint64(1)).astype(np.int64) & (SLOTS - 1)
+    keys[slots] = named
+    values[slots] = [*range(20), *range(20, 100, 10)]
+    return keys, values, tokens(pa.array([str(n) for n in range(100)])).hashes
+
+
+@njit(cache=True, nogil=True)
+def _fold(data, offsets, numerals, out, starts):  # type: ignore[no-untyped-def]
+    size = 0
+    for text in range(len(offsets) - 1):
+        starts[text] = size
+        position, end = offsets[text], offsets[text + 1]
+        after_digit, line_start, gap = False, True, True
+        while position < end:
+            byte = data[position]
+            if line_start or byte == 40 or byte == 0xEF or gap:
+                skip = _label(data, position, end, line_start, numerals)
+                if skip:
+                    position += skip
+                    out[size] = 32
+                    size += 1
+                    after_digit, line_start, gap = False, False, True
+                    continue
+            if after_digit and (byte == COMMA or byte == 0xEF):
+                width = 1 if byte == COMMA else (3 if _is(data, position, end, 0xBC, 0x8C) else 0)
+                if width and _three_digits(data, position + width, end):
+                    position += width
+                    continue
+            if byte >= 0xE3 and byte <= 0xE9 and numerals[_low(data, position, end)] >= 0:
+                position, size = _numeral(data, position, end, numerals, out, size)
+                after_digit, line_start, gap = False, False, False
+                continue
+            width = _digit(data, position, end)
+            after_digit = width > 0
+            if byte == NEWLINE:
+                line_start = True
+            elif byte > 32:
+                line_start = False
+            gap = byte <= 32
+            for _ in range(max(width, 1)):
+                out[size] = data[position]
+                size += 1
+                position += 1
+    starts[len(offsets) - 1] = size
+
+
+@njit(cache=True, nogil=True)
+def _label(data, at, end, line_start, numerals):  # type: ignore[no-untyped-def]
+    """Return the bytes of a list label at `at`, 0 where there is none: (1), 1) or 1、; at the head of a line 1. and 三、 too."""
+    here, opened = at, False
+    if data[here] == 40 or _is(data, here, end, 0xBC, 0x88):
+        opened = True
+        here += 1 if data[here] == 40 else 3
+    count = 0
+    while count < 2:
+        width = _digit(data, here, end)
+        if width == 0 and line_start and numerals[_low(data, here, end)] >= 0:
+            width = 3
+        if width == 0:
+            break
+        here += width
+        count += 1
+    if count == 0 or here >= end:
+        return 0
+    closes = data[here] == 41 or _is(data, here, end, 0xBC, 0x89)
+    listed = data[here] == 0xE3 and here + 2 < end and data[here + 1] == 0x80 and data[here + 2] == 0x81  # 、
+    dotted = data[here] == 46 or _is(data, here, end, 0xBC, 0x8E)
+    if not (closes or (not opened and (listed or (dotted and line_start)))):
+        return 0
+    here += 1 if data[here] < 128 else 3
+    return 0 if _digit(data, here, end) else here - at
+
+
+@njit(cache=True, nogil=True)
+def _numeral(data, at, end, numerals, out, size):  # type: ignore[no-untyped-def]
+    """Write the numeral at `at` in digits between spaces; returns the positions after it in data and out."""
+    total, section, digit, units = np.int64(0), np.int64(0), np.int64(0), False
+    out[size] = 32
+    size += 1
+    plain = size
+    while True:
+        value = numerals[_low(data, at, end)]
+        if value < 0:
+            break
+        if value < 10:
+            digit = value
+            if not units:  # without units the digits stand one after another: 二〇二四
+                out[size] = ZERO + value
+                size += 1
+        else:
+            units = True
+            if value < MYRIAD:
+                section += max(digit, 1) * value
+            elif value == MYRIAD:
+                total += max(section + digit, 1) * value
+            else:
+                total = max(total + section + digit, 1) % value * value
+            digit = 0
+            if value >= MYRIAD:
+                section = 0
+        at += 3
+    if units:
+        size = _write(total + section + digit, out, plain)
+    out[size] = 32
+    return at, size + 1
+
+
+@njit(cache=True, nogil=True)
+def _write(number, out, at):  # type: ignore[no-untyped-def]
+    width, rest = 1, number // 10
+    while rest:
+        width, rest = width + 1, rest // 10
+    for place in range(width):
+        out[at + width - 1 - place] = ZERO + number % 10
+        number //= 10
+    return at + width
+
+
+@njit(cache=True, nogil=True)
+def _number_words(hashes, offsets, keys, values, numbers, ends):  # type: ignore[no-untyped-def]
+    """Put digits for English number words, in place: `ends` are the new offsets; returns the number of tokens."""
+    size = 0
+    for text in range(len(offsets) - 1):
+        ends[text] = size
+        at = offsets[text]
+        while at < offsets[text + 1]:
+            value = _value(hashes[at], keys, values)
+            if value >= 20 and at + 1 < offsets[text + 1]:
+                unit = _value(hashes[at + 1], keys, values)
+                if unit > 0 and unit < 10:
+                    value += unit
+                    at += 1
+            hashes[size] = hashes[at] if value < 0 else numbers[value]
+            size += 1
+            at += 1
+    ends[len(offsets) - 1] = size
+    return size
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _value(token, keys, values):  # type: ignore[no-untyped-def]
+    slot = np.int64(token >> np.uint64(1)) & (SLOTS - 1)
+    return values[slot] if keys[slot] == token else np.int64(-1)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _low(data, at, end):  # type: ignore[no-untyped-def]
+    """Return the low 15 bits of the three-byte code point at `at`; those of U+FFFF where there is none."""
+    if at + 2 >= end or data[at] < 0xE3 or data[at] > 0xE9:
+        return 0x7FFF
+    point = (np.int64(data[at] & 0x0F) << 12) | (np.int64(data[at + 1] & 0x3F) << 6) | np.int64(data[at + 2] & 0x3F)
+    return point & 0x7FFF
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is(data, at, end, second, third):  # type: ignore[no-untyped-def]
+    """Say whether the full-width form EF `second` `third` stands at `at`."""
+    return at + 2 < end and data[at] == 0xEF and data[at + 1] == second and data[at + 2] == third
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _digit(data, at, end):  # type: ignore[no-untyped-def]
+    """Return the width in bytes of the digit at `at`, 0 where there is none."""
+    if at < end and data[at] >= ZERO and data[at] <= NINE:
+        return 1
+    if at + 2 < end and data[at] == 0xEF and data[at + 1] == 0xBC and data[at + 2] >= 0x90 and data[at + 2] <= 0x99:
+        return 3
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def _three_digits(data, at, end):  # type: ignore[no-untyped-def]
+    for _ in range(3):
+        width = _digit(data, at, end)
+        if width == 0:
+            return False
+        at += width
+    return _digit(data, at, end) == 0
