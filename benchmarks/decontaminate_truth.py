@@ -19,7 +19,7 @@ from curation.files import Row, read
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 WORD = re.compile(r"[\u4e00-\u9fff]|[^\W\d_]+|\d+")
-NUMBER = re.compile(r"(?<![\d.,])(?:\d{1,3}(?:,\d{3})+|\d+)(?![\d.,]*\d)")
+NUMBER = re.compile(r"(?<![\d.,A-Za-z])(?:\d{1,3}(?:,\d{3})+|\d+)(?![A-Za-z]|[\d.,]*\d)")
 PUNCTUATION = re.compile(r"(?<!\d)[.,;:!?，。；：！？、()（）“”‘’\"'《》]|[.,;:!?，。；：！？、()（）“”‘’\"'《》](?!\d)")
 LISTED = re.compile(r"(^|\n)[ \t]*[(（]?(\d{1,2})[.．、)）](?!\d)|[(（](\d{1,2})[)）]|([①-⑩])")
 NARROW, WIDE = ",.;:!?()", "，。；：！？（）"  # noqa: RUF001 - what the edit is about
@@ -33,6 +33,7 @@ STYLES: tuple[Callable[[int], str], ...] = (
 SMALL = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
          "seventeen eighteen nineteen twenty").split()  # fmt: skip
 DIGITS = "零一二三四五六七八九"
+NUMERALS = set(DIGITS + "两十百千万亿") | set(SMALL)
 FILLERS = {"zh": "的了也就很都还把更最", "en": ["the", "really", "then", "also", "this", "some", "such", "very"]}
 
 
@@ -173,7 +174,7 @@ def shuffled(item: Item, _lang: str, rng: random.Random) -> str | None:
 def edited(item: Item, lang: str, rng: random.Random) -> str | None:
     """A few words replaced, dropped or put in: one, or a twentieth; never a number."""
     text = verbatim(item, lang, rng)
-    words = [m for m in WORD.finditer(text) if not m[0].isdigit() and len(m[0]) > (lang == "en")]
+    words = [m for m in WORD.finditer(text) if m[0] not in NUMERALS and (HAN.match(m[0]) or (len(m[0]) > 1 and m[0].isalpha()))]
     if len(words) < 3:
         return None
     fillers = FILLERS[lang]

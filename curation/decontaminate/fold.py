@@ -1,21 +1,24 @@
 """Texts → tokens that are equal for copies of one text: numbers in one form, the labels of lists taken out.
 
 On top of curation/text.py (case, width, punctuation and white space do not count): 1,000 and １，０００ are 1000; 四十四 is
-44 and twenty-five is 25; `1.`, `2)` or `三、` at the head of a line and `(1)` anywhere are no tokens. Every text is folded
-alike, so a wrong reading (`一定` is 1 定) does no harm.
+44 and twenty-five is 25; `1.`, `2)` or `三、` at the head of a line and `(1)` anywhere are no tokens; an apostrophe parts no
+word. Every text is folded alike, so a wrong reading (`一定` is 1 定) does no harm. Where sentences end is kept aside.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from curation.text import Tokens, buffers, tokens
+from curation.text import buffers, tokens
 
-NEWLINE, COMMA, ZERO, NINE = 10, 44, 48, 57
+NEWLINE, APOSTROPHE, COMMA, ZERO, NINE = 10, 39, 44, 48, 57
+MARK = "\u0180"  # a letter of two bytes that no language of the corpus writes: stands where a sentence ends
 MYRIAD = 10_000
-GROWTH = 4  # bytes out a byte in, at most: 亿 is three and becomes " 100000000 "
+GROWTH = 4  # bytes out a byte in, at most: 亿 is three and becomes " 100000000 ", a line feed one and becomes " MARK "
 UNITS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
          "seventeen eighteen nineteen").split()  # fmt: skip
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
@@ -33,26 +36,35 @@ def _code_points(text: str, values: list[int]) -> np.ndarray:
 NUMERALS = _code_points("零〇一二两三四五六七八九十百千万亿", [0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100, 1000, 10**4, 10**8])
 
 
-def tokenise(texts: pa.Array | pa.ChunkedArray) -> Tokens:
+@dataclass(frozen=True)
+class Folded:
+    """The tokens of n texts: text i has the hashes[offsets[i]:offsets[i + 1]]."""
+
+    offsets: np.ndarray  # int64[n + 1]
+    hashes: np.ndarray  # uint64, one a token; the lowest bit is set where the token holds a digit
+    edges: np.ndarray  # bool, whether a sentence or line begins at the token; one more stands after the last
+
+
+def tokenise(texts: pa.Array | pa.ChunkedArray) -> Folded:
     """Return the folded tokens of a string column; a null counts as empty."""
     data, offsets = buffers(texts)
     folded = np.empty(int(offsets[-1] - offsets[0]) * GROWTH + 1, np.uint8)
     starts = np.empty(len(offsets), np.int64)
     _fold(data, offsets, NUMERALS, folded, starts)
     made = tokens(pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(starts), pa.py_buffer(folded)))
-    ends = np.empty_like(made.offsets)
-    size = _number_words(made.hashes, made.offsets, *_words(), ends)
-    return Tokens(ends, made.hashes[:size], made.han)
+    ends, edges = np.empty_like(made.offsets), np.zeros(len(made.hashes) + 1, np.bool_)
+    size = _read(made.hashes, made.offsets, _words(), ends, edges)
+    return Folded(ends, made.hashes[:size], edges[: size + 1])
 
 
-def _words() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the hashes of English number words and their values by slot, and the hash of every number below 100."""
+def _words() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.uint64]:
+    """Return the hashes of English number words and their values by slot, those of the numbers below 100, and MARK's."""
     named = tokens(pa.array([*UNITS, *TENS])).hashes
     keys, values = np.zeros(SLOTS, np.uint64), np.full(SLOTS, -1, np.int64)
     slots = (named >> np.uint64(1)).astype(np.int64) & (SLOTS - 1)
     keys[slots] = named
     values[slots] = [*range(20), *range(20, 100, 10)]
-    return keys, values, tokens(pa.array([str(n) for n in range(100)])).hashes
+    return keys, values, tokens(pa.array([str(n) for n in range(100)])).hashes, tokens(pa.array([MARK])).hashes[0]
 
 
 @njit(cache=True, nogil=True)
@@ -61,9 +73,23 @@ def _fold(data, offsets, numerals, out, starts):  # type: ignore[no-untyped-def]
     for text in range(len(offsets) - 1):
         starts[text] = size
         position, end = offsets[text], offsets[text + 1]
-        after_digit, line_start, gap = False, True, True
+        after_digit, line_start, gap, letter = False, True, True, False
         while position < end:
             byte = data[position]
+            width = _ends(data, position, end)
+            if width:
+                out[size : size + 4] = (32, 0xC6, 0x80, 32)
+                size += 4
+                position += width
+                after_digit, gap, letter = False, True, False
+                line_start = line_start or byte == NEWLINE
+                continue
+            if letter and (byte == APOSTROPHE or (byte == 0xE2 and _is_apostrophe(data, position, end))):
+                width = 1 if byte == APOSTROPHE else 3
+                if position + width < end and _is_letter(data[position + width]):
+                    position += width
+                    continue
+            letter = _is_letter(byte)
             if line_start or byte == 40 or byte == 0xEF or gap:
                 skip = _label(data, position, end, line_start, numerals)
                 if skip:
@@ -83,10 +109,7 @@ def _fold(data, offsets, numerals, out, starts):  # type: ignore[no-untyped-def]
                 continue
             width = _digit(data, position, end)
             after_digit = width > 0
-            if byte == NEWLINE:
-                line_start = True
-            elif byte > 32:
-                line_start = False
+            line_start = line_start and byte <= 32
             gap = byte <= 32
             for _ in range(max(width, 1)):
                 out[size] = data[position]
@@ -168,13 +191,22 @@ def _write(number, out, at):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _number_words(hashes, offsets, keys, values, numbers, ends):  # type: ignore[no-untyped-def]
-    """Put digits for English number words, in place: `ends` are the new offsets; returns the number of tokens."""
+def _read(hashes, offsets, words, ends, edges):  # type: ignore[no-untyped-def]
+    """Put digits for number words and take the marks out, in place; fills `ends`, the new offsets, and `edges`.
+
+    Returns the number of tokens.
+    """
+    keys, values, numbers, mark = words
     size = 0
     for text in range(len(offsets) - 1):
         ends[text] = size
+        edges[size] = True
         at = offsets[text]
         while at < offsets[text + 1]:
+            if hashes[at] == mark:
+                edges[size] = True
+                at += 1
+                continue
             value = _value(hashes[at], keys, values)
             if value >= 20 and at + 1 < offsets[text + 1]:
                 unit = _value(hashes[at + 1], keys, values)
@@ -185,7 +217,35 @@ def _number_words(hashes, offsets, keys, values, numbers, ends):  # type: ignore
             size += 1
             at += 1
     ends[len(offsets) - 1] = size
+    edges[size] = True
     return size
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _ends(data, at, end):  # type: ignore[no-untyped-def]
+    """Return the bytes of the end of a sentence at `at` (or of a colon, quotation mark or line), 0 where there is none."""
+    byte = data[at]
+    if byte == NEWLINE or byte == 33 or byte == 34 or byte == 58 or byte == 59 or byte == 63:  # ! " : ; ?
+        return 1
+    if byte == 46:
+        return 1 if at + 1 >= end or data[at + 1] <= 32 else 0
+    if byte == 0xE3 and at + 2 < end and data[at + 1] == 0x80:
+        return 3 if data[at + 2] == 0x82 or (data[at + 2] >= 0x8A and data[at + 2] <= 0x8F) else 0  # 。 and 《》「」『』
+    if byte == 0xE2 and at + 2 < end and data[at + 1] == 0x80:
+        return 3 if data[at + 2] == 0x9C or data[at + 2] == 0x9D else 0  # “ ”
+    if byte == 0xEF and at + 2 < end and data[at + 1] == 0xBC:
+        return 3 if data[at + 2] in (0x81, 0x9A, 0x9B, 0x9F) else 0  # ！ ： ； ？
+    return 0
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_letter(byte):  # type: ignore[no-untyped-def]
+    return (byte >= 97 and byte <= 122) or (byte >= 65 and byte <= 90)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_apostrophe(data, at, end):  # type: ignore[no-untyped-def]
+    return at + 2 < end and data[at + 1] == 0x80 and data[at + 2] == 0x99  # ’
 
 
 @njit(cache=True, nogil=True, inline="always")

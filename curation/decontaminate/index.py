@@ -19,20 +19,19 @@ import pyarrow.parquet as pq
 from numba import njit
 
 from curation.decontaminate.benchmarks import Benchmark, digests, load
-from curation.decontaminate.fold import tokenise
+from curation.decontaminate.fold import Folded, tokenise
 from curation.decontaminate.items import Item
 from curation.decontaminate.rarity import bits, holders
 from curation.decontaminate.settings import Settings
 from curation.decontaminate.spans import Table, powers, prefix, span, spans, table
 from curation.identity import code, digest
-from curation.text import Tokens
 
 SEED = 4  # tokens by which a text is found; a shorter text is never looked for
 SEEDS = 48  # of a text, evenly spaced where it has more
 COMMON = 40  # items: a seed that more share is none, unless a text has no other
+SEED_SHARE = 6  # one in so many of a text's seeds has to be there: a word in 20 changed leaves four in five
 QUESTION, WHOLE, ANSWER = 0, 1, 2  # a question; with its options, or else its answer; an answer
-MOST = 2 / 3  # share of a user's turn that a question of half the bits has to make up
-NEVER = 2.0  # a share that no text reaches
+ANYWHERE, SENTENCE, ASKED, ALONE, NEVER = 0, 1, 2, 3, 4  # where a text counts that stands whole; see _place
 
 
 class Probes(NamedTuple):
@@ -43,18 +42,21 @@ class Probes(NamedTuple):
     length: np.ndarray  # int32, tokens
     hash: np.ndarray  # uint64, of all its tokens in their order
     bits: np.ndarray  # float32, its information
-    cover: np.ndarray  # float32, share of a user's turn it has to make up to count where it stands whole; 0: anywhere
+    place: np.ndarray  # int8: ANYWHERE, SENTENCE, ASKED or ALONE
     slack: np.ndarray  # int32, tokens by which a copy may be longer, or its options be moved
     numbers: np.ndarray  # int32, its tokens with digits
+    least: np.ndarray  # int32, its seeds that a turn has to hold for a closer look
     begin: np.ndarray  # int64, one more than there are probes: where its words are
+    first: np.ndarray  # int64, where its tokens are in Words.order
 
 
 class Words(NamedTuple):
-    """The different tokens of each probe, by hash."""
+    """The different tokens of each probe, by hash, and the order in which they stand."""
 
     hash: np.ndarray  # uint64
     count: np.ndarray  # int16
     bits: np.ndarray  # float32, of one of its occurrences, the mean
+    order: np.ndarray  # int32, of every token of each probe, which of the probe's words it is
 
 
 @dataclass(frozen=True)
@@ -99,24 +101,27 @@ def build(benchmarks: list[Benchmark], settings: Settings) -> Index:
     weights = bits(tokens.hashes, tokens.offsets, item, single & ((kind == WHOLE) | ((kind == QUESTION) & ~has_whole)))
     total = np.diff(np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)])[tokens.offsets])
     usable = (holders(whole, whole, item) <= settings.shared) & (length >= SEED)
-    cover = _cover(kind, item, np.where(usable, total, 0.0), length, settings)
-    kept = np.flatnonzero(single & usable & (cover < NEVER))
+    place = _place(kind, item, np.where(usable, total, 0.0), length, settings)
+    kept = np.flatnonzero(single & usable & (place < NEVER))
     tokens, weights = _take(tokens, weights, kept)
     words, begin, numbers = _words(tokens.hashes, tokens.offsets, weights)
     slack = 4 + length // 8 + menu
+    seeds, least = _seeds(tokens, item[kept], power)
     probes = Probes(
         item[kept],
         kind[kept],
         length[kept].astype(np.int32),
         whole[kept],
         total[kept].astype(np.float32),
-        cover[kept].astype(np.float32),
+        place[kept],
         slack[kept].astype(np.int32),
         numbers,
+        least,
         begin,
+        tokens.offsets[:-1],
     )
     table_items = pa.table({"name": [n for n, _ in names], "benchmark": [b for _, b in names]})
-    return Index(table_items, probes, Words(*words), _seeds(tokens, item[kept], power), power)
+    return Index(table_items, probes, Words(*words), seeds, power)
 
 
 def _texts(item: Item) -> Iterator[tuple[str, int]]:
@@ -129,38 +134,40 @@ def _texts(item: Item) -> Iterator[tuple[str, int]]:
         yield answer, ANSWER
 
 
-def _cover(kind: np.ndarray, item: np.ndarray, total: np.ndarray, length: np.ndarray, settings: Settings) -> np.ndarray:
-    """Return the share of a user's turn that each text has to make up to count where it stands whole.
+def _place(kind: np.ndarray, item: np.ndarray, total: np.ndarray, length: np.ndarray, settings: Settings) -> np.ndarray:
+    """Return where each text counts that stands whole in a turn, by its bits.
 
-    Enough bits count anywhere (0); of a question half of them where it is most of the turn, a quarter as all of it. An
-    item whose question alone could bear the loss of half its bits is not looked for with its options too.
+    From twice settings.bits anywhere; from settings.bits as a sentence of its own; a question of half of that as a
+    sentence of a user's, of a quarter as all that a user says. A question with its options is looked for where the
+    question alone could not bear the loss of half its bits.
     """
     best = np.zeros(int(item.max(initial=0)) + 1)
     np.maximum.at(best, item[kind == QUESTION], total[kind == QUESTION])
-    cover = np.full(len(total), NEVER)
-    cover[(kind == QUESTION) & (total >= settings.bits / 4)] = 1.0
-    cover[(kind == QUESTION) & (total >= settings.bits / 2)] = MOST
-    cover[total >= settings.bits] = 0.0
-    cover[(kind == WHOLE) & (best[item] >= 2 * settings.bits)] = NEVER
-    cover[(kind == ANSWER) & (length < settings.answer_tokens)] = NEVER
-    return cover
+    steps = settings.bits * np.array([0.25, 0.5, 1.0, 2.0])
+    place = np.array([NEVER, ALONE, ASKED, SENTENCE, ANYWHERE], np.int8)[np.searchsorted(steps, total, side="right")]
+    place[(kind != QUESTION) & (total < settings.bits)] = NEVER
+    place[(kind == WHOLE) & (total >= settings.bits)] = ANYWHERE
+    place[(kind == WHOLE) & (best[item] >= 4 * settings.bits)] = NEVER
+    place[(kind == ANSWER) & (length < settings.answer_tokens)] = NEVER
+    return place
 
 
-def _take(tokens: Tokens, weights: np.ndarray, rows: np.ndarray) -> tuple[Tokens, np.ndarray]:
-    chosen = np.zeros(len(tokens.han), np.bool_)
+def _take(tokens: Folded, weights: np.ndarray, rows: np.ndarray) -> tuple[Folded, np.ndarray]:
+    chosen = np.zeros(len(tokens.offsets) - 1, np.bool_)
     chosen[rows] = True
     length = np.diff(tokens.offsets)
     inside = np.repeat(chosen, length)
     offsets = np.concatenate([[0], np.cumsum(length[rows])]).astype(np.int64)
-    return Tokens(offsets, tokens.hashes[inside], tokens.han[rows]), weights[inside]
+    return Folded(offsets, tokens.hashes[inside], tokens.edges[:-1][inside]), weights[inside]
 
 
-def _seeds(tokens: Tokens, item: np.ndarray, power: np.ndarray) -> Table:
+def _seeds(tokens: Folded, item: np.ndarray, power: np.ndarray) -> tuple[Table, np.ndarray]:
     keys, owner = spans(tokens.hashes, tokens.offsets, SEED, power)
     begin = np.searchsorted(owner, np.arange(len(item) + 1))
     chosen = _chosen(holders(keys, keys, item[owner]), begin)
     place = np.arange(len(keys)) - begin[owner]
-    return table(keys[chosen], (owner[chosen].astype(np.int64) << 32) | place[chosen])
+    least = np.maximum(1, np.bincount(owner[chosen], minlength=len(item)) // SEED_SHARE).astype(np.int32)
+    return table(keys[chosen], (owner[chosen].astype(np.int64) << 32) | place[chosen]), least
 
 
 @njit(cache=True, nogil=True)
@@ -197,8 +204,10 @@ def _wholes(hashes, offsets, power):  # type: ignore[no-untyped-def]
 def _words(hashes, offsets, weights):  # type: ignore[no-untyped-def]
     """Return the fields of Words, where each text's begin, and how many tokens with digits each has."""
     texts = len(offsets) - 1
-    word, count, weight = np.empty(len(hashes), np.uint64), np.zeros(len(hashes), np.int16), np.zeros(len(hashes), np.float32)
+    word, count = np.empty(len(hashes), np.uint64), np.zeros(len(hashes), np.int16)
+    weight = np.zeros(len(hashes), np.float32)
     begin, numbers, size = np.zeros(texts + 1, np.int64), np.zeros(texts, np.int32), 0
+    ranks = np.empty(len(hashes), np.int32)
     for text in range(texts):
         held = hashes[offsets[text] : offsets[text + 1]]
         own = weights[offsets[text] : offsets[text + 1]]
@@ -209,12 +218,13 @@ def _words(hashes, offsets, weights):  # type: ignore[no-untyped-def]
                 word[size] = held[at]
                 size += 1
             count[size - 1] += 1
+            ranks[offsets[text] + at] = size - 1 - begin[text]
             weight[size - 1] += own[at]
             numbers[text] += held[at] & np.uint64(1)
         begin[text + 1] = size
     for at in range(size):
         weight[at] /= count[at]
-    return (word[:size], count[:size], weight[:size]), begin, numbers
+    return (word[:size], count[:size], weight[:size], ranks), begin, numbers
 
 
 def _save(index: Index, folder: Path) -> None:

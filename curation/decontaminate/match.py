@@ -1,7 +1,8 @@
 """Records against the index, in compiled code.
 
 A seed (four tokens in a row) that a turn shares with a text points to where a copy of the text would stand. There the
-turn either holds the text whole, or the tokens within reach are counted against those of the text, in any order.
+turn either holds the text whole, or the tokens within reach are counted against those of the text in any order; of a
+short question, where one other word may make another question, they are then aligned.
 """
 
 from __future__ import annotations
@@ -9,31 +10,36 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from curation.decontaminate.index import ANSWER, SEED
+from curation.decontaminate.index import ALONE, ANSWER, ANYWHERE, ASKED, QUESTION, SEED, SENTENCE
 from curation.decontaminate.spans import find, prefix, span
 
 NONE, FULL, NEAR, PART, ANSWERED = 0, 1, 2, 3, 4  # how a record matches
-NOTED = 0.5  # share of a text's information from which a match is noted
+RANK = np.array([9, 0, 1, 3, 2])  # of each, which to name first
+NOTED = 0.7  # share of a text's information from which a match is noted
+SHORT = 64  # tokens up to which a question's near copy is aligned with it
+EDITS = 8  # one token in so many of a near copy may differ
 ONE = np.uint64(1)
 
 
 @njit(cache=True, nogil=True)
-def matches(hashes, turns, records, index, rule):  # type: ignore[no-untyped-def]
+def matches(text, turns, records, index, rule):  # type: ignore[no-untyped-def]
     """Return for each record the probe it matches best (-1: none), how, and the overlap.
 
-    turns: (offsets of each turn's tokens, whether a user says it); records: offsets of each record's turns;
-    index: (probes, words, seeds, powers); rule: (bits, overlap, numbers), as in Settings.
+    text: (hashes, edges) of the tokens; turns: (offsets of each turn's tokens, whether a user says it); records: offsets
+    of each record's turns; index: (probes, words, seeds, powers); rule: (bits, overlap, numbers), as in Settings.
     """
+    hashes, edges = text
     offsets, user = turns
     probes, words, seeds, power = index
     count = len(records) - 1
     best, how, share = np.full(count, -1, np.int32), np.zeros(count, np.int8), np.zeros(count, np.float32)
-    seen = np.full(len(probes.item), -1, np.int64)  # the token up to which a text has been looked for
+    seen = (np.full(len(probes.item), -(1 << 40), np.int64), np.zeros(len(probes.item), np.int32))
     spare = np.zeros(np.max(np.diff(probes.begin)) + 1 if len(probes.item) else 1, np.int16)
     for record in range(count):
         found = (np.int64(-1), NONE, np.float32(0))
         for turn in range(records[record], records[record + 1]):
-            prefixes = prefix(hashes, offsets[turn], offsets[turn + 1])
+            begin = offsets[turn]
+            prefixes = prefix(hashes, begin, offsets[turn + 1])
             size = len(prefixes) - 1
             for at in range(size - SEED + 1):
                 key = find(seeds, span(prefixes, at, at + SEED, power))
@@ -44,65 +50,127 @@ def matches(hashes, turns, records, index, rule):  # type: ignore[no-untyped-def
                     start = at - (seeds.postings[posting] & 0xFFFFFFFF)
                     end = start + probes.length[probe]
                     if start >= 0 and end <= size and span(prefixes, start, end, power) == probes.hash[probe]:
-                        cover = probes.cover[probe]
-                        if cover == 0 or (user[turn] and end - start >= cover * size):
+                        delimited = edges[begin + start] and edges[begin + end]
+                        if _counts(probes.place[probe], delimited, user[turn], end - start == size):
                             made = ANSWERED if probes.kind[probe] == ANSWER else FULL
                             found = _better(found, (probe, made, np.float32(1)), probes)
-                        continue
-                    if probes.cover[probe] > 0 or seen[probe] > offsets[turn] + at or found[1] == FULL:
-                        continue
-                    seen[probe] = offsets[turn] + at + max(8, probes.length[probe] // 4)
-                    first = offsets[turn] + max(0, start - probes.slack[probe])
-                    last = offsets[turn] + min(size, end + probes.slack[probe])
-                    close = _share(hashes[first:last], probe, probes, words, spare)
-                    found = _better(found, _judged(probe, close, probes, rule), probes)
+                    elif probes.place[probe] <= SENTENCE and found[1] != FULL and _enough(probe, begin + start, probes, seen):
+                        first = begin + max(0, start - probes.slack[probe])
+                        last = begin + min(size, end + probes.slack[probe])
+                        made = _near((hashes[first:last], edges[first : last + 1]), probe, (probes, words, spare), rule)
+                        found = _better(found, made, probes)
         best[record], how[record], share[record] = found
     return best, how, share
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _counts(place, delimited, user, alone):  # type: ignore[no-untyped-def]
+    """Say whether a text that stands whole in a turn counts there."""
+    return place == ANYWHERE or (delimited and (place == SENTENCE or (user and (place == ASKED or (place == ALONE and alone)))))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _enough(probe, place, probes, seen):  # type: ignore[no-untyped-def]
+    """Count a seed of the probe's copy that would begin at `place`; say whether it is the one that calls for a look.
+
+    seen: (where a copy of each probe was last expected, the seeds found of it).
+    """
+    places, counts = seen
+    if abs(place - places[probe]) > probes.slack[probe]:
+        places[probe] = place
+        counts[probe] = 0
+    counts[probe] += 1
+    return counts[probe] == probes.least[probe]
+
+
+@njit(cache=True, nogil=True)
+def _near(window, probe, index, rule):  # type: ignore[no-untyped-def]
+    """Return (probe, how, share) of a text of which some seeds stand in a window: (hashes, edges) of its tokens."""
+    probes, words, spare = index
+    share, held, numbers = _share(window[0], probe, probes, words, spare)
+    length, kind = probes.length[probe], probes.kind[probe]
+    if share < NOTED:
+        return probe, NONE, share
+    if kind == ANSWER:
+        return probe, ANSWERED, share
+    if share < rule[1] or numbers < rule[2] or share * probes.bits[probe] < rule[0] or length - held > max(1, length // EDITS):
+        return probe, PART, share
+    if kind == QUESTION and length <= SHORT:
+        edits, start, end = _aligned(window[0], probe, probes, words)
+        if edits > max(1, length // EDITS):
+            return probe, NONE, share
+        if probes.place[probe] == SENTENCE and not (_edge(window[1], start) and _edge(window[1], end)):
+            return probe, NONE, share
+    return probe, NEAR, share
+
+
 @njit(cache=True, nogil=True)
 def _share(window, probe, probes, words, spare):  # type: ignore[no-untyped-def]
-    """Return the shares of a text's information and of its tokens with digits that stand in the window, in any order."""
+    """Return the share of a text's information that stands in the window in any order, its tokens, the share of its numbers.
+
+    The number 1 is not counted: 一 and `one` seldom are numbers.
+    """
     begin, end = probes.begin[probe], probes.begin[probe + 1]
     spare[: end - begin] = words.count[begin:end]
-    weight, numbers = np.float32(0), 0
+    weight, held, numbers = np.float32(0), 0, 0
     for token in window:
-        low, high = begin, end
-        while low < high:
-            middle = (low + high) // 2
-            if words.hash[middle] < token:
-                low = middle + 1
-            else:
-                high = middle
-        if low < end and words.hash[low] == token and spare[low - begin] > 0:
-            spare[low - begin] -= 1
-            weight += words.bits[low]
+        place = _find_word(token, begin, end, words)
+        if place >= 0 and spare[place - begin] > 0:
+            spare[place - begin] -= 1
+            weight += words.bits[place]
+            held += 1
             numbers += token & ONE
-    held = probes.numbers[probe]
-    return weight / probes.bits[probe], (np.float32(numbers / held) if held else np.float32(1))
+    every = probes.numbers[probe]
+    return weight / probes.bits[probe], held, (np.float32(numbers / every) if every else np.float32(1))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _find_word(token, begin, end, words):  # type: ignore[no-untyped-def]
+    low, high = begin, end
+    while low < high:
+        middle = (low + high) // 2
+        if words.hash[middle] < token:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < end and words.hash[low] == token else np.int64(-1)
 
 
 @njit(cache=True, nogil=True)
-def _judged(probe, close, probes, rule):  # type: ignore[no-untyped-def]
-    """Return (probe, how, share) of a text that stands in a turn in part."""
-    share, numbers = close
-    if share < NOTED:
-        return probe, NONE, np.float32(0)
-    if probes.kind[probe] == ANSWER:
-        return probe, ANSWERED, share
-    if share >= rule[1] and numbers >= rule[2] and share * probes.bits[probe] >= rule[0]:
-        return probe, NEAR, share
-    return probe, PART, share
+def _aligned(window, probe, probes, words):  # type: ignore[no-untyped-def]
+    """Return the least number of tokens changed, put in or left out in a copy of the text, and where in the window it is."""
+    length, base, first = probes.length[probe], probes.begin[probe], probes.first[probe]
+    cost = np.arange(length + 1)  # of the text's first n tokens against a copy that ends here
+    start = np.zeros(length + 1, np.int64)  # where that copy begins
+    best, begin, end = length + 1, 0, 0
+    for at in range(len(window)):
+        above, above_start = cost[0], start[0]
+        start[0] = at + 1  # a copy may begin anywhere
+        for n in range(1, length + 1):
+            same = words.hash[base + words.order[first + n - 1]] == window[at]
+            change, change_start = above + (0 if same else 1), above_start
+            above, above_start = cost[n], start[n]
+            if cost[n] + 1 < change:
+                change, change_start = cost[n] + 1, start[n]
+            if cost[n - 1] + 1 < change:
+                change, change_start = cost[n - 1] + 1, start[n - 1]
+            cost[n], start[n] = change, change_start
+        if cost[length] < best:
+            best, begin, end = cost[length], start[length], at + 1
+    return best, begin, end
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _edge(edges, at):  # type: ignore[no-untyped-def]
+    """Say whether a sentence begins or ends within a token of `at`: the edit may be there."""
+    return edges[at] or (at > 0 and edges[at - 1]) or (at + 1 < len(edges) and edges[at + 1])
 
 
 @njit(cache=True, nogil=True)
 def _better(old, new, probes):  # type: ignore[no-untyped-def]
     """Return the match to name: a whole question before a near one before an answer before a part; then the most bits."""
-    if new[1] == NONE:
-        return old
-    if old[1] == NONE:
-        return new
+    if new[1] == NONE or old[1] == NONE:
+        return old if new[1] == NONE else new
     if old[1] != new[1]:
-        rank = (9, 0, 1, 3, 2)
-        return new if rank[new[1]] < rank[old[1]] else old
+        return new if RANK[new[1]] < RANK[old[1]] else old
     return new if new[2] * probes.bits[new[0]] > old[2] * probes.bits[old[0]] else old

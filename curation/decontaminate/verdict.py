@@ -54,7 +54,7 @@ def _judge(index: Index, settings: Settings, records: pa.Table) -> pa.Table:
     text = tokenise(turns.contents)
     user = pc.fill_null(pc.equal(turns.roles, "user"), False).to_numpy(zero_copy_only=False)
     probe, how, share = matches(
-        text.hashes,
+        (text.hashes, text.edges),
         (text.offsets, user),
         turns.offsets,
         (index.probes, index.words, index.seeds, index.power),
