@@ -18,11 +18,13 @@ from curation.text import buffers, tokens
 NEWLINE, APOSTROPHE, COMMA, ZERO, NINE = 10, 39, 44, 48, 57
 MARK = "\u0180"  # a letter of two bytes that no language of the corpus writes: stands where a sentence ends
 MYRIAD = 10_000
+LONGEST_LIST = 20  # a larger number at the head of a line may be the end of a sentence
 GROWTH = 4  # bytes out a byte in, at most: 亿 is three and becomes " 100000000 ", a line feed one and becomes " MARK "
 UNITS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
          "seventeen eighteen nineteen").split()  # fmt: skip
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 SLOTS = 1 << 12
+NOT_DIGIT = np.uint64(0xFFFFFFFFFFFFFFFE)
 
 
 def _code_points(text: str, values: list[int]) -> np.ndarray:
@@ -41,7 +43,7 @@ class Folded:
     """The tokens of n texts: text i has the hashes[offsets[i]:offsets[i + 1]]."""
 
     offsets: np.ndarray  # int64[n + 1]
-    hashes: np.ndarray  # uint64, one a token; the lowest bit is set where the token holds a digit
+    hashes: np.ndarray  # uint64, one a token; the lowest bit is set where it holds a digit and is not 1: 一 and one say little
     edges: np.ndarray  # bool, whether a sentence or line begins at the token; one more stands after the last
 
 
@@ -89,8 +91,9 @@ def _fold(data, offsets, numerals, out, starts):  # type: ignore[no-untyped-def]
                 if position + width < end and _is_letter(data[position + width]):
                     position += width
                     continue
+            opens = not letter and not after_digit and (byte == 40 or _is(data, position, end, 0xBC, 0x88))  # not f(2)
             letter = _is_letter(byte)
-            if line_start or byte == 40 or byte == 0xEF or gap:
+            if line_start or gap or opens:
                 skip = _label(data, position, end, line_start, numerals)
                 if skip:
                     position += skip
@@ -111,10 +114,9 @@ def _fold(data, offsets, numerals, out, starts):  # type: ignore[no-untyped-def]
             after_digit = width > 0
             line_start = line_start and byte <= 32
             gap = byte <= 32
-            for _ in range(max(width, 1)):
-                out[size] = data[position]
-                size += 1
-                position += 1
+            out[size] = byte if width < 3 else data[position + 2] - 0x90 + ZERO
+            size += 1
+            position += max(width, 1)
     starts[len(offsets) - 1] = size
 
 
@@ -125,16 +127,18 @@ def _label(data, at, end, line_start, numerals):  # type: ignore[no-untyped-def]
     if data[here] == 40 or _is(data, here, end, 0xBC, 0x88):
         opened = True
         here += 1 if data[here] == 40 else 3
-    count = 0
+    count, number = 0, 0
     while count < 2:
         width = _digit(data, here, end)
+        if width:
+            number = number * 10 + (data[here + width - 1] & 0x0F)
         if width == 0 and line_start and numerals[_low(data, here, end)] >= 0:
             width = 3
         if width == 0:
             break
         here += width
         count += 1
-    if count == 0 or here >= end:
+    if count == 0 or number > LONGEST_LIST or here >= end:
         return 0
     closes = data[here] == 41 or _is(data, here, end, 0xBC, 0x89)
     listed = data[here] == 0xE3 and here + 2 < end and data[here + 1] == 0x80 and data[here + 2] == 0x81  # 、
@@ -147,11 +151,22 @@ def _label(data, at, end, line_start, numerals):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _numeral(data, at, end, numerals, out, size):  # type: ignore[no-untyped-def]
-    """Write the numeral at `at` in digits between spaces; returns the positions after it in data and out."""
-    total, section, digit, units = np.int64(0), np.int64(0), np.int64(0), False
-    out[size] = 32
-    size += 1
-    plain = size
+    """Write the numeral at `at` in digits between spaces; returns the positions after it in data and out.
+
+    Digits that were written just before belong to it: 150万 is 一百五十万. A unit as large as the one before multiplies
+    what stands before it: 七十五千米 is 75 千米.
+    """
+    digit, power = np.int64(0), np.int64(1)
+    begin = size
+    while begin > 0 and size - begin < 9 and out[begin - 1] >= ZERO and out[begin - 1] <= NINE:
+        begin -= 1
+        digit += power * (out[begin] - ZERO)
+        power *= 10
+    if begin == size or numerals[_low(data, at, end)] < 10:
+        out[size] = 32
+        size += 1
+        begin, digit = size, np.int64(0)
+    total, section, last, units = np.int64(0), np.int64(0), np.int64(0), False
     while True:
         value = numerals[_low(data, at, end)]
         if value < 0:
@@ -161,20 +176,18 @@ def _numeral(data, at, end, numerals, out, size):  # type: ignore[no-untyped-def
             if not units:  # without units the digits stand one after another: 二〇二四
                 out[size] = ZERO + value
                 size += 1
+        elif value >= MYRIAD:
+            total = (max(total + section + digit, 1) if value > MYRIAD else max(section + digit, 1)) % value * value + (
+                total if value == MYRIAD else 0
+            )
+            section, digit, last, units = np.int64(0), np.int64(0), np.int64(0), True
         else:
-            units = True
-            if value < MYRIAD:
-                section += max(digit, 1) * value
-            elif value == MYRIAD:
-                total += max(section + digit, 1) * value
-            else:
-                total = max(total + section + digit, 1) % value * value
-            digit = 0
-            if value >= MYRIAD:
-                section = 0
+            rising = last > 0 and value >= last
+            section = (section + digit) % MYRIAD * value if rising else section + max(digit, 1) * value
+            digit, last, units = np.int64(0), value, True
         at += 3
     if units:
-        size = _write(total + section + digit, out, plain)
+        size = _write(total + section + digit, out, begin)
     out[size] = 32
     return at, size + 1
 
@@ -213,7 +226,8 @@ def _read(hashes, offsets, words, ends, edges):  # type: ignore[no-untyped-def]
                 if unit > 0 and unit < 10:
                     value += unit
                     at += 1
-            hashes[size] = hashes[at] if value < 0 else numbers[value]
+            token = hashes[at] if value < 0 else numbers[value]
+            hashes[size] = token if token != numbers[1] else token & NOT_DIGIT
             size += 1
             at += 1
     ends[len(offsets) - 1] = size

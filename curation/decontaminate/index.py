@@ -1,7 +1,7 @@
 """Items → the index that records are matched against, built once and kept on disk as plain arrays.
 
 The folder of an index holds one .npy an array (opened as a memory map, so that the processes of one machine share it)
-and items.parquet (name, benchmark).
+and items.parquet (name, benchmark, twins).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Probes(NamedTuple):
     item: np.ndarray  # int32, position of its item in the list of names
     kind: np.ndarray  # int8: QUESTION, WHOLE or ANSWER
     length: np.ndarray  # int32, tokens
+    stem: np.ndarray  # int32, its first tokens, which have to stand in order: the question; the options may be shuffled
     hash: np.ndarray  # uint64, of all its tokens in their order
     bits: np.ndarray  # float32, its information
     place: np.ndarray  # int8: ANYWHERE, SENTENCE, ASKED or ALONE
@@ -63,7 +64,7 @@ class Words(NamedTuple):
 class Index:
     """What records are matched against."""
 
-    items: pa.Table  # name, benchmark
+    items: pa.Table  # name, benchmark, twins: names of the items with the same question
     probes: Probes
     words: Words
     seeds: Table  # SEED tokens → probe << 32 | where in it they begin
@@ -111,6 +112,7 @@ def build(benchmarks: list[Benchmark], settings: Settings) -> Index:
         item[kept],
         kind[kept],
         length[kept].astype(np.int32),
+        (length - menu)[kept].astype(np.int32),
         whole[kept],
         total[kept].astype(np.float32),
         place[kept],
@@ -120,8 +122,9 @@ def build(benchmarks: list[Benchmark], settings: Settings) -> Index:
         begin,
         tokens.offsets[:-1],
     )
-    table_items = pa.table({"name": [n for n, _ in names], "benchmark": [b for _, b in names]})
-    return Index(table_items, probes, Words(*words), seeds, power)
+    held = pa.table({"name": [n for n, _ in names], "benchmark": [b for _, b in names]})
+    held = held.append_column("twins", _twins(held["name"], whole[kind == QUESTION], item[kind == QUESTION], settings.shared))
+    return Index(held, probes, Words(*words), seeds, power)
 
 
 def _texts(item: Item) -> Iterator[tuple[str, int]]:
@@ -132,6 +135,20 @@ def _texts(item: Item) -> Iterator[tuple[str, int]]:
             yield "\n".join([question, *rest]), WHOLE
     for answer in item.answers:
         yield answer, ANSWER
+
+
+def _twins(names: pa.ChunkedArray, whole: np.ndarray, item: np.ndarray, shared: int) -> pa.Array:
+    """Return for each item the names of the others that ask the same question, at most `shared`."""
+    order = np.argsort(whole, kind="stable")
+    bounds = np.concatenate([[0], np.flatnonzero(np.diff(whole[order])) + 1, [len(order)]])
+    twins: list[list[str]] = [[] for _ in range(len(names))]
+    for group in np.flatnonzero(np.diff(bounds) > 1):
+        members = np.unique(item[order[bounds[group] : bounds[group + 1]]])
+        called = names.take(pa.array(members)).to_pylist()
+        if 1 < len(members) <= shared:
+            for place, member in enumerate(members.tolist()):
+                twins[member] = called[:place] + called[place + 1 :]
+    return pa.array(twins, pa.list_(pa.string()))
 
 
 def _place(kind: np.ndarray, item: np.ndarray, total: np.ndarray, length: np.ndarray, settings: Settings) -> np.ndarray:

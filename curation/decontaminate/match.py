@@ -1,8 +1,8 @@
 """Records against the index, in compiled code.
 
 A seed (four tokens in a row) that a turn shares with a text points to where a copy of the text would stand. There the
-turn either holds the text whole, or the tokens within reach are counted against those of the text in any order; of a
-short question, where one other word may make another question, they are then aligned.
+turn either holds the text whole, or the tokens within reach are counted against those of the text in any order; a short
+question, where one other word may make another question, is then aligned with it.
 """
 
 from __future__ import annotations
@@ -95,21 +95,19 @@ def _near(window, probe, index, rule):  # type: ignore[no-untyped-def]
         return probe, ANSWERED, share
     if share < rule[1] or numbers < rule[2] or share * probes.bits[probe] < rule[0] or length - held > max(1, length // EDITS):
         return probe, PART, share
-    if kind == QUESTION and length <= SHORT:
+    stem = probes.stem[probe]
+    if stem <= SHORT:
         edits, start, end = _aligned(window[0], probe, probes, words)
-        if edits > max(1, length // EDITS):
+        if edits > max(1, stem // EDITS):
             return probe, NONE, share
-        if probes.place[probe] == SENTENCE and not (_edge(window[1], start) and _edge(window[1], end)):
+        if kind == QUESTION and probes.place[probe] == SENTENCE and not (_edge(window[1], start) and _edge(window[1], end)):
             return probe, NONE, share
     return probe, NEAR, share
 
 
 @njit(cache=True, nogil=True)
 def _share(window, probe, probes, words, spare):  # type: ignore[no-untyped-def]
-    """Return the share of a text's information that stands in the window in any order, its tokens, the share of its numbers.
-
-    The number 1 is not counted: 一 and `one` seldom are numbers.
-    """
+    """Return the share of a text's information that stands in the window in any order, its tokens, the share of its numbers."""
     begin, end = probes.begin[probe], probes.begin[probe + 1]
     spare[: end - begin] = words.count[begin:end]
     weight, held, numbers = np.float32(0), 0, 0
@@ -138,8 +136,8 @@ def _find_word(token, begin, end, words):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _aligned(window, probe, probes, words):  # type: ignore[no-untyped-def]
-    """Return the least number of tokens changed, put in or left out in a copy of the text, and where in the window it is."""
-    length, base, first = probes.length[probe], probes.begin[probe], probes.first[probe]
+    """Return how few tokens are changed, put in or left out in a copy of the probe's stem, and where in the window it is."""
+    length, base, first = probes.stem[probe], probes.begin[probe], probes.first[probe]
     cost = np.arange(length + 1)  # of the text's first n tokens against a copy that ends here
     start = np.zeros(length + 1, np.int64)  # where that copy begins
     best, begin, end = length + 1, 0, 0

@@ -24,6 +24,7 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),  # "contaminated"
         ("benchmark", pa.string()),  # name of the benchmark file without suffixes; null where nothing matches
         ("item", pa.string()),  # <benchmark>/<member of an archive>/<the row's own id or its number>
+        ("twins", pa.list_(pa.string())),  # the other items, at most ten, that ask the same question word for word
         ("match", pa.string()),  # one of MATCHES
         ("overlap", pa.float32()),  # share of the text's information that the record has; 1 where it stands there whole
     ]
@@ -69,6 +70,7 @@ def _judge(index: Index, settings: Settings, records: pa.Table) -> pa.Table:
         pa.array(np.full(len(how), REASON), pa.string(), mask=~contaminated),
         index.items["benchmark"].take(item),
         index.items["name"].take(item),
+        index.items["twins"].take(item),
         pa.array(MATCHES).take(pa.array(how.astype(np.int32) - 1, mask=none)),
         pa.array(share, mask=none),
     ]
