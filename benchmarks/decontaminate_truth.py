@@ -20,9 +20,11 @@ from curation.files import Row, read
 HAN = re.compile(r"[\u4e00-\u9fff]")
 WORD = re.compile(r"[\u4e00-\u9fff]|[^\W\d_]+|\d+")
 NUMBER = re.compile(r"(?<![\d.,A-Za-z])(?:\d{1,3}(?:,\d{3})+|\d+)(?![A-Za-z]|[\d.,]*\d)")
-PUNCTUATION = re.compile(r"(?<!\d)[.,;:!?，。；：！？、()（）“”‘’\"'《》]|[.,;:!?，。；：！？、()（）“”‘’\"'《》](?!\d)")
+PUNCTUATION = re.compile(
+    r"(?<!\d)[.,;:!?，。；：！？、()（）“”‘’\"'《》]|[.,;:!?，。；：！？、()（）“”‘’\"'《》](?!\d)"
+)
 LISTED = re.compile(r"(^|\n)[ \t]*[(（]?(\d{1,2})[.．、)）](?!\d)|[(（](\d{1,2})[)）]|([①-⑩])")
-NARROW, WIDE = ",.;:!?()", "，。；：！？（）"  # noqa: RUF001 - what the edit is about
+NARROW, WIDE = ",.;:!?()", "，。；：！？（）"
 STYLES: tuple[Callable[[int], str], ...] = (
     lambda n: f"{n + 1})",
     lambda n: f"({chr(97 + n)})",
@@ -80,7 +82,7 @@ def _strings(value: object) -> Iterator[str]:
 def plant(benchmarks: Sequence[Benchmark], clean: dict[str, list[str]], each: int, seed: int) -> Iterator[Case]:
     """Yield a record for each of KINDS that an item allows, for `each` items of every benchmark."""
     for benchmark in benchmarks:
-        rng = random.Random(f"{seed}/{benchmark.file}")
+        rng = random.Random(f"{seed}/{benchmark.file}")  # noqa: S311 - a draw, no secret
         items = [i for i in benchmark.items if i.questions]
         for item in rng.sample(items, min(each, len(items))):
             lang = language(item.questions[0])
@@ -102,19 +104,21 @@ def _around(text: str, clean: list[str], rng: random.Random) -> tuple[tuple[str,
 
 
 def verbatim(item: Item, _lang: str, _rng: random.Random) -> str:
-    """Question and options as they are."""
+    """Give question and options as they are."""
     return _shown(item.questions[0], item.options)
 
 
 def wrapped(item: Item, lang: str, rng: random.Random) -> str:
-    """The whole in a prompt template, with the answer."""
+    """Put the whole into a prompt template, with the answer."""
     answer = item.answers[0] if item.answers else rng.choice("ABCD")
-    head, tail = rng.choice([("问：", "答："), ("题目：\n", "答案：")] if lang == "zh" else [("Question: ", "Answer: "), ("Q: ", "A: ")])
+    head, tail = rng.choice(
+        [("问：", "答："), ("题目：\n", "答案：")] if lang == "zh" else [("Question: ", "Answer: "), ("Q: ", "A: ")]
+    )
     return f"{head}{verbatim(item, lang, rng)}\n{tail}{answer}"
 
 
 def renumbered(item: Item, _lang: str, rng: random.Random) -> str | None:
-    """A number put before the question, and other labels for its options and the lists in it."""
+    """Put a number before the question, and other labels to its options and the lists in it."""
     style = rng.choice(STYLES)
     kept = rng.randrange(8, 60)
 
@@ -127,7 +131,7 @@ def renumbered(item: Item, _lang: str, rng: random.Random) -> str | None:
 
 
 def repunctuated(item: Item, lang: str, rng: random.Random) -> str:
-    """Punctuation of the other width or none, other case, other white space."""
+    """Change the width of the punctuation or drop it, or change case or white space."""
     text = verbatim(item, lang, rng)
     way = rng.randrange(4)
     if way == 0:
@@ -137,11 +141,11 @@ def repunctuated(item: Item, lang: str, rng: random.Random) -> str:
         return PUNCTUATION.sub("", text)
     if way == 2:
         return text.upper() if rng.random() < 0.5 else text.lower()
-    return re.sub(r"\s+", lambda m: rng.choice(["  ", "\n", " ", "\t"]), text)
+    return re.sub(r"\s+", lambda _: rng.choice(["  ", "\n", " ", "\t"]), text)
 
 
 def translated_digits(item: Item, lang: str, rng: random.Random) -> str | None:
-    """Numbers in other digits: full-width, Chinese, English words up to twenty, with or without thousands separators."""
+    """Write numbers in other digits: full-width, Chinese, English words to twenty, with and without separators."""
     text = verbatim(item, lang, rng)
     if not NUMBER.search(text):
         return None
@@ -162,7 +166,7 @@ def translated_digits(item: Item, lang: str, rng: random.Random) -> str | None:
 
 
 def shuffled(item: Item, _lang: str, rng: random.Random) -> str | None:
-    """The options in another order."""
+    """Put the options in another order."""
     if len(set(item.options)) < 2:
         return None
     order = list(item.options)
@@ -172,9 +176,13 @@ def shuffled(item: Item, _lang: str, rng: random.Random) -> str | None:
 
 
 def edited(item: Item, lang: str, rng: random.Random) -> str | None:
-    """A few words replaced, dropped or put in: one, or a twentieth; never a number."""
+    """Replace, drop or put in a few words: one, or a twentieth; never a number."""
     text = verbatim(item, lang, rng)
-    words = [m for m in WORD.finditer(text) if m[0] not in NUMERALS and (HAN.match(m[0]) or (len(m[0]) > 1 and m[0].isalpha()))]
+    words = [
+        m
+        for m in WORD.finditer(text)
+        if m[0] not in NUMERALS and (HAN.match(m[0]) or (len(m[0]) > 1 and m[0].isalpha()))
+    ]
     if len(words) < 3:
         return None
     fillers = FILLERS[lang]
@@ -193,9 +201,9 @@ def chinese(number: int) -> str:
     """Return a number below 10^8 in Chinese numerals: 10 is 十, 105 is 一百零五, 20000 is 二万."""
     if number >= 10_000:
         high, low = divmod(number, 10_000)
-        gap = "零" if 0 < low < 1000 else ""
-        return f"{chinese(high)}万{gap}{chinese(low) if low else ''}"
-    text, gap = "", False
+        return f"{chinese(high)}万{'零' if 0 < low < 1000 else ''}{chinese(low) if low else ''}"
+    text = ""
+    gap = False
     for unit, sign in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
         digit, number = divmod(number, unit)
         if digit:

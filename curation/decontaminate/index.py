@@ -55,7 +55,7 @@ class Words(NamedTuple):
     """The different tokens of each probe, by hash, and the order in which they stand."""
 
     hash: np.ndarray  # uint64
-    count: np.ndarray  # int16
+    times: np.ndarray  # int16, how often it stands in the probe
     bits: np.ndarray  # float32, of one of its occurrences, the mean
     order: np.ndarray  # int32, of every token of each probe, which of the probe's words it is
 
@@ -123,7 +123,9 @@ def build(benchmarks: list[Benchmark], settings: Settings) -> Index:
         tokens.offsets[:-1],
     )
     held = pa.table({"name": [n for n, _ in names], "benchmark": [b for _, b in names]})
-    held = held.append_column("twins", _twins(held["name"], whole[kind == QUESTION], item[kind == QUESTION], settings.shared))
+    held = held.append_column(
+        "twins", _twins(held["name"], whole[kind == QUESTION], item[kind == QUESTION], settings.shared)
+    )
     return Index(held, probes, Words(*words), seeds, power)
 
 
@@ -154,16 +156,15 @@ def _twins(names: pa.ChunkedArray, whole: np.ndarray, item: np.ndarray, shared: 
 def _place(kind: np.ndarray, item: np.ndarray, total: np.ndarray, length: np.ndarray, settings: Settings) -> np.ndarray:
     """Return where each text counts that stands whole in a turn, by its bits.
 
-    From twice settings.bits anywhere; from settings.bits as a sentence of its own; a question of half of that as a
+    From twice settings.bits anywhere; from four fifths of them as a sentence of its own; a question of half of them as a
     sentence of a user's, of a quarter as all that a user says. A question with its options is looked for where the
     question alone could not bear the loss of half its bits.
     """
     best = np.zeros(int(item.max(initial=0)) + 1)
     np.maximum.at(best, item[kind == QUESTION], total[kind == QUESTION])
-    steps = settings.bits * np.array([0.25, 0.5, 1.0, 2.0])
+    steps = settings.bits * np.array([0.25, 0.5, 0.8, 2.0])
     place = np.array([NEVER, ALONE, ASKED, SENTENCE, ANYWHERE], np.int8)[np.searchsorted(steps, total, side="right")]
-    place[(kind != QUESTION) & (total < settings.bits)] = NEVER
-    place[(kind == WHOLE) & (total >= settings.bits)] = ANYWHERE
+    place[(kind != QUESTION) & (place > SENTENCE)] = NEVER
     place[(kind == WHOLE) & (best[item] >= 4 * settings.bits)] = NEVER
     place[(kind == ANSWER) & (length < settings.answer_tokens)] = NEVER
     return place

@@ -54,7 +54,11 @@ def matches(text, turns, records, index, rule):  # type: ignore[no-untyped-def]
                         if _counts(probes.place[probe], delimited, user[turn], end - start == size):
                             made = ANSWERED if probes.kind[probe] == ANSWER else FULL
                             found = _better(found, (probe, made, np.float32(1)), probes)
-                    elif probes.place[probe] <= SENTENCE and found[1] != FULL and _enough(probe, begin + start, probes, seen):
+                    elif (
+                        probes.place[probe] <= SENTENCE
+                        and found[1] != FULL
+                        and _enough(probe, begin + start, probes, seen)
+                    ):
                         first = begin + max(0, start - probes.slack[probe])
                         last = begin + min(size, end + probes.slack[probe])
                         made = _near((hashes[first:last], edges[first : last + 1]), probe, (probes, words, spare), rule)
@@ -66,7 +70,9 @@ def matches(text, turns, records, index, rule):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, inline="always")
 def _counts(place, delimited, user, alone):  # type: ignore[no-untyped-def]
     """Say whether a text that stands whole in a turn counts there."""
-    return place == ANYWHERE or (delimited and (place == SENTENCE or (user and (place == ASKED or (place == ALONE and alone)))))
+    return place == ANYWHERE or (
+        delimited and (place == SENTENCE or (user and (place == ASKED or (place == ALONE and alone))))
+    )
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -93,14 +99,23 @@ def _near(window, probe, index, rule):  # type: ignore[no-untyped-def]
         return probe, NONE, share
     if kind == ANSWER:
         return probe, ANSWERED, share
-    if share < rule[1] or numbers < rule[2] or share * probes.bits[probe] < rule[0] or length - held > max(1, length // EDITS):
+    if (
+        share < rule[1]
+        or numbers < rule[2]
+        or share * probes.bits[probe] < rule[0]
+        or length - held > max(1, length // EDITS)
+    ):
         return probe, PART, share
     stem = probes.stem[probe]
     if stem <= SHORT:
         edits, start, end = _aligned(window[0], probe, probes, words)
         if edits > max(1, stem // EDITS):
             return probe, NONE, share
-        if kind == QUESTION and probes.place[probe] == SENTENCE and not (_edge(window[1], start) and _edge(window[1], end)):
+        if (
+            kind == QUESTION
+            and probes.place[probe] == SENTENCE
+            and not (_edge(window[1], start) and _edge(window[1], end))
+        ):
             return probe, NONE, share
     return probe, NEAR, share
 
@@ -109,7 +124,7 @@ def _near(window, probe, index, rule):  # type: ignore[no-untyped-def]
 def _share(window, probe, probes, words, spare):  # type: ignore[no-untyped-def]
     """Return the share of a text's information that stands in the window in any order, its tokens, the share of its numbers."""
     begin, end = probes.begin[probe], probes.begin[probe + 1]
-    spare[: end - begin] = words.count[begin:end]
+    spare[: end - begin] = words.times[begin:end]
     weight, held, numbers = np.float32(0), 0, 0
     for token in window:
         place = _find_word(token, begin, end, words)

@@ -39,7 +39,8 @@ def holders(asked: np.ndarray, keys: np.ndarray, owners: np.ndarray) -> np.ndarr
     size = 1 << max(4, int(2 * max(len(keys), 1) - 1).bit_length())
     table, counts, last = np.zeros(size, np.uint64), np.zeros(size, np.int32), np.full(size, -1, np.int32)
     _count(keys, owners, table, counts, last)
-    return _look_up(asked, table, counts)
+    found: np.ndarray = _look_up(asked, table, counts)
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -30,9 +30,14 @@ class Settings(BaseModel):
         0.8, gt=0.5, le=1, description="share of a question's information from which an altered copy is contaminated"
     )
     numbers: float = Field(
-        0.9, ge=0, le=1, description="share of a question's numbers that an altered copy has to hold: others ask another thing"
+        0.9,
+        ge=0,
+        le=1,
+        description="share of a question's numbers that an altered copy has to hold: others ask another thing",
     )
     answer_tokens: int = Field(30, ge=8, description="an answer is looked for by itself only from this many tokens")
     shared: int = Field(
-        10, ge=1, description="a text that more benchmark items than this have is a template and identifies none of them"
+        10,
+        ge=1,
+        description="a text that more benchmark items than this have is a template and identifies none of them",
     )

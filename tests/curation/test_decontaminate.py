@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from curation.decontaminate.probes import powers, prefix, span, table, tokenise
 from loguru import logger
 
 from curation.decontaminate import SCHEMA, Settings, inputs, prepare
 from curation.decontaminate.benchmarks import load
 from curation.decontaminate.items import from_row
-from curation.decontaminate.probes import powers, prefix, span, table, tokenise
 from curation.identity import digest
 from curation.judge import verdicts
 from curation.record import TURNS, ids
