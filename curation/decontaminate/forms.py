@@ -35,7 +35,7 @@ def joint(data, at, end, after_digit, after_letter):  # type: ignore[no-untyped-
     if after_letter and (byte == APOSTROPHE or _is_apostrophe(data, at, end)):
         width = 1 if byte == APOSTROPHE else 3
         return width if at + width < end and is_letter(data[at + width]) else 0
-    return 2 if after_letter and byte == SPACE and _is_genitive(data, at + 1, end) else 0
+    return _genitive(data, at, end) if after_letter and byte == SPACE else 0
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -168,14 +168,22 @@ def is_letter(byte):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _is_genitive(data, at, end):  # type: ignore[no-untyped-def]
-    """Say whether 's stands at `at` by itself, as tokenised corpora write it: Al 's pen."""
-    return at + 2 < end and data[at] == APOSTROPHE and (data[at + 1] | 32) == SMALL_S and not is_letter(data[at + 2])
+def _genitive(data, at, end):  # type: ignore[no-untyped-def]
+    """Return the bytes before the s that stands by itself at `at`, as tokenised corpora write it: Al 's pen, Al ’ s pen."""
+    here = at + 1
+    if here < end and data[here] == APOSTROPHE:
+        here += 1
+    elif _is_apostrophe(data, here, end):
+        here += 3
+    else:
+        return 0
+    here += here < end and data[here] == SPACE
+    return here - at if here + 1 < end and data[here] | 32 == SMALL_S and not is_letter(data[here + 1]) else 0
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _is_apostrophe(data, at, end):  # type: ignore[no-untyped-def]
-    return at + 2 < end and data[at + 1] == 0x80 and data[at + 2] == 0x99  # ’
+    return at + 2 < end and data[at] == 0xE2 and data[at + 1] == 0x80 and data[at + 2] == 0x99  # ’
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -27,7 +27,7 @@ class Settings(BaseModel):
         "question with less counts only with its options or answer, or as most of what a user says",
     )
     overlap: float = Field(
-        0.8, gt=0.5, le=1, description="share of a question's information from which an altered copy is contaminated"
+        0.85, gt=0.5, le=1, description="share of a question's information from which an altered copy is contaminated"
     )
     numbers: float = Field(
         0.9,
