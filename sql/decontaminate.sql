@@ -5,6 +5,7 @@ SELECT
     decontaminate_drop AS reason,
     decontaminate_benchmark AS benchmark,
     decontaminate_item AS item,
+    decontaminate_twins AS twins,
     decontaminate_match AS match,
     decontaminate_overlap AS overlap
 FROM ruled

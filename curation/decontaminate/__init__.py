@@ -1,25 +1,23 @@
 """Judge: which records hold an item of a benchmark that the model will be scored on.
 
-Texts are compared as hashed tokens (curation/text.py: words, or single Han characters; case, width and punctuation
-folded; thousands separators taken out). A record is contaminated where one of its turns holds
-- a whole question (`question_full`): of at least 8 words or 12 Han characters, numbers and single letters apart, anywhere
-  in a turn; a shorter one where it is at least two thirds of what a user says; one of hardly any words, as all of it;
-- or the record holds at least half of a question's 13-grams (`question_ngram`).
-A smaller share is noted as `question_part` and an answer of 30 words or more as `answer`; both are kept, so that the
-policy of the cut may decide otherwise by `match` and `overlap`.
+Texts are compared as folded tokens (fold.py: words, or single Han characters; case, width, punctuation, list labels and
+the way numbers are written do not count). How telling a text is, is measured in bits (rarity.py): words of a template
+that many items share carry next to none. A record is contaminated where one of its turns holds
+- a whole question (`question_full`): of 90 bits anywhere, of 36 as a sentence of its own, of 22 as a sentence of a user's,
+  of 11 as all that a user says; with its options, or else its answer, of 36 as a sentence and of 90 anywhere;
+- a near copy (`question_near`): 85% of the bits of a question (45 or more; or of it with its options, in any order), nine
+  tenths of its numbers, no more than one token in eight altered; one of less than 90 bits as a sentence of its own.
+Matches that do not drop a record are noted: a smaller share, from 70%, or other numbers, as `question_part`; an answer of
+30 tokens or more as `answer`. The policy of the cut may decide otherwise by `match` and `overlap`.
 
-A question that belongs to a passage is looked for together with it, a question that more than 10 items ask (or that is
-too short) with its options, n-grams that more than 10 items share not at all: templates identify no item.
+What it cannot catch: translations and paraphrases; copies with other numbers or names (at most `question_part`); questions
+of less than 4 tokens without their options, and shuffled options of less than 4 tokens below such a question; items of few
+bits (brackets to close, truth values) unless a user asks just that; an item cut over two turns; formulas that differ by
+their operators only are the same tokens; pictures. Traditional and simplified characters differ. A near copy of a short
+question in which a telling word was exchanged is another question ("copper" for "iron"), and is kept where that word has
+15% of the bits. A question whose passage is a benchmark's is a near copy, whatever it asks.
 
-What it cannot catch: translations and paraphrases; copies with other numbers or names (at most `question_part`); a single
-word changed in the middle of a question of less than about 40 tokens; questions of less than 4 tokens, and those asked by
-many items, without their options; questions cut over two turns; options in another order, where the question alone is
-too general; formulas that differ by their operators only (1+1 and 1-1 are the same tokens); pictures. Traditional and
-simplified characters differ. Of two benchmarks that hold the same text, the first by file name is named.
-
-Measured on 59 development benchmarks (98,311 items) and 239,998 instruction records: 30 µs a record of 430 characters;
-13 characters find 39 records (mostly LogiQA in C-Eval) that 20 do not; 10 characters instead of 12 as the least length of
-a short Chinese question add 14 records, all false ("传染性单核细胞增多症" is an item of C-Eval).
+Measured on 59 development benchmarks (98,311 items) and 239,992 instruction records: 35 µs a record of 430 characters.
 """
 
 from curation.decontaminate.settings import Settings

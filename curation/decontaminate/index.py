@@ -1,15 +1,17 @@
 """Items → the index that records are matched against, built once and kept on disk as plain arrays.
 
 The folder of an index holds one .npy an array (opened as a memory map, so that the processes of one machine share it)
-and items.parquet (name, benchmark).
+and items.parquet (name, benchmark, twins).
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,44 +19,59 @@ import pyarrow.parquet as pq
 from numba import njit
 
 from curation.decontaminate.benchmarks import Benchmark, digests, load
-from curation.decontaminate.probes import ANCHOR, Probes, Table, find, powers, prefix, span, spans, table, tokenise
+from curation.decontaminate.fold import Folded, tokenise
+from curation.decontaminate.items import Item
+from curation.decontaminate.rarity import bits, holders
 from curation.decontaminate.settings import Settings
+from curation.decontaminate.spans import Table, powers, prefix, span, spans, table
 from curation.identity import code, digest
-from curation.text import Tokens
 
-HAN = 0.25  # of the tokens: from here a text counts as Chinese (mathematics is full of Latin letters)
-SAMPLE = 64  # n-grams kept of one text, evenly spaced: a passage of 2,000 tokens needs no more to measure its overlap
-COUNTER_BITS = 24  # counters of ANCHOR-grams; two that share one only make for a less rare anchor
-MOST = 2 / 3  # share of a user's turn that a short question has to make up: at 1/2 "why the sky is blue" found essays
-WEAK = [str(n) for n in range(10_000)] + [chr(c) for c in range(ord("a"), ord("z") + 1)]
-PART_PROBES, PART_GRAMS, PART_ANCHORS = "probes", "grams", "anchors"
+SEED = 4  # tokens by which a text is found; a shorter text is never looked for
+SEEDS = 48  # of a text, evenly spaced where it has more
+COMMON = 40  # items: a seed that more share is none, unless a text has no other
+SEED_SHARE = 6  # one in so many of a text's seeds has to be there: a word in 20 changed leaves four in five
+QUESTION, WHOLE, ANSWER = 0, 1, 2  # a question; with its options, or else its answer; an answer
+ANYWHERE, SENTENCE, ASKED, ALONE, NEVER = 0, 1, 2, 3, 4  # where a text counts that stands whole; see _place
+
+
+class Probes(NamedTuple):
+    """The texts looked for, one each."""
+
+    item: np.ndarray  # int32, position of its item in the list of names
+    kind: np.ndarray  # int8: QUESTION, WHOLE or ANSWER
+    length: np.ndarray  # int32, tokens
+    stem: np.ndarray  # int32, its first tokens, which have to stand in order: the question; the options may be shuffled
+    hash: np.ndarray  # uint64, of all its tokens in their order
+    bits: np.ndarray  # float32, its information
+    place: np.ndarray  # int8: ANYWHERE, SENTENCE, ASKED or ALONE
+    slack: np.ndarray  # int32, tokens by which a copy may be longer, or its options be moved
+    numbers: np.ndarray  # int32, its tokens with digits
+    least: np.ndarray  # int32, its seeds that a turn has to hold for a closer look
+    begin: np.ndarray  # int64, one more than there are probes: where its words are
+    first: np.ndarray  # int64, where its tokens are in Words.order
+
+
+class Words(NamedTuple):
+    """The different tokens of each probe, by hash, and the order in which they stand."""
+
+    hash: np.ndarray  # uint64
+    times: np.ndarray  # int16, how often it stands in the probe
+    bits: np.ndarray  # float32, of one of its occurrences, the mean
+    order: np.ndarray  # int32, of every token of each probe, which of the probe's words it is
 
 
 @dataclass(frozen=True)
 class Index:
     """What records are matched against."""
 
-    items: pa.Table  # name, benchmark
+    items: pa.Table  # name, benchmark, twins: names of the items with the same question
     probes: Probes
-    grams: Table  # n-gram → probes
-    anchors: Table  # ANCHOR tokens → probes
+    words: Words
+    seeds: Table  # SEED tokens → probe << 32 | where in it they begin
     power: np.ndarray  # uint64, powers of the hash's base
 
 
-@dataclass(frozen=True)
-class Texts:
-    """Every distinct text of the benchmarks with its tokens, in the order of the items."""
-
-    tokens: Tokens
-    item: np.ndarray  # int32
-    answer: np.ndarray  # bool
-    backup: np.ndarray  # bool
-    whole: np.ndarray  # uint64
-
-    @property
-    def length(self) -> np.ndarray:
-        """Tokens of each text."""
-        return np.diff(self.tokens.offsets)
+PARTS: dict[str, type[Probes | Words | Table]] = {"probes": Probes, "words": Words, "seeds": Table}
 
 
 def open_index(settings: Settings) -> Index:
@@ -71,164 +88,169 @@ def open_index(settings: Settings) -> Index:
 
 
 def build(benchmarks: list[Benchmark], settings: Settings) -> Index:
-    """Return the index of benchmarks. Texts held by more than `settings.shared` items are left out."""
-    items = [(i.name, b.name) for b in benchmarks for i in b.items]
-    texts, power = _distinct(benchmarks, settings.shared)
-    cover = _cover(texts, settings)
-    anchors, starts = _anchors(texts, np.flatnonzero(np.isfinite(cover)), power)
-    probes = _probes(texts, cover, starts)
-    within = _containers(texts.tokens.hashes, texts.tokens.offsets, texts.item, probes, anchors, power)
-    cover[(within > settings.shared) & ~texts.answer] = np.inf
-    cover = _without_backups(texts, cover)
-    keys, owner = _grams(texts, settings, power)
-    used = (np.isfinite(cover) | (np.bincount(owner, minlength=len(cover)) > 0)) & ~np.isnan(cover)
-    position = np.cumsum(used) - 1
-    anchors, starts = _anchors(texts, np.flatnonzero(np.isfinite(cover)), power)
-    sampled = used[owner]
-    grams = table(keys[sampled], position[owner[sampled]])
-    probes = _probes(texts, cover, starts)
-    counts = np.bincount(grams.postings, minlength=int(used.sum()))
-    probes = Probes(*(a[used] for a in probes))._replace(grams=counts.astype(np.int32))
-    anchors = anchors._replace(postings=position[anchors.postings].astype(np.int32))
-    table_items = pa.table({"name": [n for n, _ in items], "benchmark": [b for _, b in items]})
-    return Index(table_items, probes, grams, anchors, power)
-
-
-def _distinct(benchmarks: list[Benchmark], shared: int) -> tuple[Texts, np.ndarray]:
-    rows = [
-        (text, number, kind)
-        for number, item in enumerate(i for b in benchmarks for i in b.items)
-        for kind, held in enumerate((item.questions, item.backups, item.answers))
-        for text in held
-    ]
-    raw = tokenise(pa.array([r[0].encode("utf-8", "replace").decode() for r in rows], pa.large_string()))
+    """Return the index of benchmarks. Texts that more than `settings.shared` items have are left out."""
+    names = [(i.name, b.name) for b in benchmarks for i in b.items]
+    rows = [(t, n, k) for n, i in enumerate(i for b in benchmarks for i in b.items) for t, k in _texts(i)]
     item, kind = np.array([r[1] for r in rows], np.int32), np.array([r[2] for r in rows], np.int8)
-    length = np.diff(raw.offsets)
+    tokens = tokenise(pa.array([r[0].encode("utf-8", "replace").decode() for r in rows], pa.large_string()))
+    length = np.diff(tokens.offsets)
+    menu = np.where(kind == WHOLE, length - np.roll(length, 1), 0)  # the question stands one row before
     power = powers(int(length.max(initial=0)) + 64)
-    whole = np.zeros(len(rows), np.uint64)
-    hashes, owner = spans(raw.hashes, raw.offsets, np.maximum(length, 1), power)
-    whole[owner] = hashes
-    _, first, inverse = np.unique(whole, return_index=True, return_inverse=True)
-    pairs = np.unique(inverse.astype(np.int64) << 32 | item)
-    common = np.bincount(pairs >> 32, minlength=len(first)) > shared
-    keep = np.sort(first[~common & (length[first] >= ANCHOR)])
-    return Texts(_take(raw, keep), item[keep], kind[keep] == 2, kind[keep] == 1, whole[keep]), power
-
-
-def _take(tokens: Tokens, rows: np.ndarray) -> Tokens:
-    parts = [tokens.hashes[tokens.offsets[r] : tokens.offsets[r + 1]] for r in rows]
-    offsets = np.concatenate([[0], np.cumsum([len(p) for p in parts])]).astype(np.int64)
-    return Tokens(offsets, np.concatenate([*parts, np.empty(0, np.uint64)]), tokens.han[rows])
-
-
-def _cover(texts: Texts, settings: Settings) -> np.ndarray:
-    """Return the share of a turn each text has to make up to count as found; infinite: it is not looked for whole.
-
-    A question of enough words counts anywhere, a shorter one where it is most of a turn, a tiny one as all of it.
-    """
-    weak = np.isin(texts.tokens.hashes, np.unique(tokenise(pa.array(WEAK)).hashes))
-    strong = np.diff(np.concatenate([[0], np.cumsum(~weak)])[texts.tokens.offsets])
-    han = texts.tokens.han >= HAN * texts.length
-    enough = np.where(han, settings.short_characters, settings.short_words)
-    cover = np.where(strong >= enough, 0.0, np.where(strong * 2 >= enough, MOST, 1.0))
-    cover[texts.answer & (strong < settings.answer_tokens)] = np.inf
-    return cover
-
-
-def _anchors(texts: Texts, used: np.ndarray, power: np.ndarray) -> tuple[Table, np.ndarray]:
-    """Return the table of each used text's rarest ANCHOR tokens, and where in each text they begin."""
-    keys, owner = spans(texts.tokens.hashes, texts.tokens.offsets, np.full(len(texts.item), ANCHOR), power)
-    begin = np.searchsorted(owner, np.arange(len(texts.item) + 1))
-    counts = np.bincount(keys >> np.uint64(64 - COUNTER_BITS))[keys >> np.uint64(64 - COUNTER_BITS)]
-    starts = _rarest(counts, begin)
-    return table(keys[begin[used] + starts[used]], used), starts
-
-
-@njit(cache=True, nogil=True)
-def _rarest(counts, begin):  # type: ignore[no-untyped-def]
-    """Return where in each run counts[begin[i]:begin[i + 1]] its first minimum is."""
-    out = np.zeros(len(begin) - 1, np.int32)
-    for run in range(len(out)):
-        for at in range(begin[run], begin[run + 1]):
-            if counts[at] < counts[begin[run] + out[run]]:
-                out[run] = at - begin[run]
-    return out
-
-
-def _probes(texts: Texts, cover: np.ndarray, starts: np.ndarray) -> Probes:
-    length = texts.length.astype(np.int32)
-    return Probes(
-        texts.item, texts.answer, length, texts.whole, starts, cover.astype(np.float32), np.zeros_like(length)
+    whole = _wholes(tokens.hashes, tokens.offsets, power)
+    single = np.isin(np.arange(len(whole)), np.unique(whole, return_index=True)[1])
+    has_whole = np.isin(item, item[kind == WHOLE])
+    weights = bits(tokens.hashes, tokens.offsets, item, single & ((kind == WHOLE) | ((kind == QUESTION) & ~has_whole)))
+    total = np.diff(np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)])[tokens.offsets])
+    usable = (holders(whole, whole, item) <= settings.shared) & (length >= SEED)
+    place = _place(kind, item, np.where(usable, total, 0.0), length, settings)
+    kept = np.flatnonzero(single & usable & (place < NEVER))
+    tokens, weights = _take(tokens, weights, kept)
+    words, begin, numbers = _words(tokens.hashes, tokens.offsets, weights)
+    slack = 4 + length // 8 + menu
+    seeds, least = _seeds(tokens, item[kept], power)
+    probes = Probes(
+        item[kept],
+        kind[kept],
+        length[kept].astype(np.int32),
+        (length - menu)[kept].astype(np.int32),
+        whole[kept],
+        total[kept].astype(np.float32),
+        place[kept],
+        slack[kept].astype(np.int32),
+        numbers,
+        least,
+        begin,
+        tokens.offsets[:-1],
     )
+    held = pa.table({"name": [n for n, _ in names], "benchmark": [b for _, b in names]})
+    held = held.append_column(
+        "twins", _twins(held["name"], whole[kind == QUESTION], item[kind == QUESTION], settings.shared)
+    )
+    return Index(held, probes, Words(*words), seeds, power)
 
 
-def _grams(texts: Texts, settings: Settings, power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the n-grams looked for and the text of each: none that many items share, at most SAMPLE of one text."""
-    lengths = np.where(texts.tokens.han >= HAN * texts.length, settings.characters, settings.words)
-    lengths[texts.answer & (texts.length < settings.answer_tokens)] = np.iinfo(np.int32).max
-    keys, owner = spans(texts.tokens.hashes, texts.tokens.offsets, lengths, power)
-    order = np.argsort(keys, kind="stable")
-    rare = np.empty(len(keys), np.bool_)
-    rare[order] = _held_by_few(keys[order], texts.item[owner[order]], settings.shared)
-    keys, owner = keys[rare], owner[rare]
-    counts = np.bincount(owner, minlength=len(texts.item))
-    place = np.arange(len(owner)) - (np.cumsum(counts) - counts)[owner]
-    held = counts[owner]
-    chosen = (place * SAMPLE // held) != ((place - 1) * SAMPLE // held)
-    return keys[chosen | (held <= SAMPLE)], owner[chosen | (held <= SAMPLE)]
+def _texts(item: Item) -> Iterator[tuple[str, int]]:
+    for question in item.questions:
+        yield question, QUESTION
+        rest = item.options or item.answers[:1]
+        if rest:
+            yield "\n".join([question, *rest]), WHOLE
+    for answer in item.answers:
+        yield answer, ANSWER
+
+
+def _twins(names: pa.ChunkedArray, whole: np.ndarray, item: np.ndarray, shared: int) -> pa.Array:
+    """Return for each item the names of the others that ask the same question, at most `shared`."""
+    order = np.argsort(whole, kind="stable")
+    bounds = np.concatenate([[0], np.flatnonzero(np.diff(whole[order])) + 1, [len(order)]])
+    twins: list[list[str]] = [[] for _ in range(len(names))]
+    for group in np.flatnonzero(np.diff(bounds) > 1):
+        members = np.unique(item[order[bounds[group] : bounds[group + 1]]])
+        called = names.take(pa.array(members)).to_pylist()
+        if 1 < len(members) <= shared:
+            for place, member in enumerate(members.tolist()):
+                twins[member] = called[:place] + called[place + 1 :]
+    return pa.array(twins, pa.list_(pa.string()))
+
+
+def _place(kind: np.ndarray, item: np.ndarray, total: np.ndarray, length: np.ndarray, settings: Settings) -> np.ndarray:
+    """Return where each text counts that stands whole in a turn, by its bits.
+
+    From twice settings.bits anywhere; from four fifths of them as a sentence of its own; a question of half of them as a
+    sentence of a user's, of a quarter as all that a user says. A question with its options is looked for where the
+    question alone could not bear the loss of half its bits.
+    """
+    best = np.zeros(int(item.max(initial=0)) + 1)
+    np.maximum.at(best, item[kind == QUESTION], total[kind == QUESTION])
+    steps = settings.bits * np.array([0.25, 0.5, 0.8, 2.0])
+    place = np.array([NEVER, ALONE, ASKED, SENTENCE, ANYWHERE], np.int8)[np.searchsorted(steps, total, side="right")]
+    place[(kind != QUESTION) & (place > SENTENCE)] = NEVER
+    place[(kind == WHOLE) & (best[item] >= 4 * settings.bits)] = NEVER
+    place[(kind == ANSWER) & (length < settings.answer_tokens)] = NEVER
+    return place
+
+
+def _take(tokens: Folded, weights: np.ndarray, rows: np.ndarray) -> tuple[Folded, np.ndarray]:
+    chosen = np.zeros(len(tokens.offsets) - 1, np.bool_)
+    chosen[rows] = True
+    length = np.diff(tokens.offsets)
+    inside = np.repeat(chosen, length)
+    offsets = np.concatenate([[0], np.cumsum(length[rows])]).astype(np.int64)
+    return Folded(offsets, tokens.hashes[inside], tokens.edges[:-1][inside]), weights[inside]
+
+
+def _seeds(tokens: Folded, item: np.ndarray, power: np.ndarray) -> tuple[Table, np.ndarray]:
+    keys, owner = spans(tokens.hashes, tokens.offsets, SEED, power)
+    begin = np.searchsorted(owner, np.arange(len(item) + 1))
+    chosen = _chosen(holders(keys, keys, item[owner]), begin)
+    place = np.arange(len(keys)) - begin[owner]
+    least = np.maximum(1, np.bincount(owner[chosen], minlength=len(item)) // SEED_SHARE).astype(np.int32)
+    return table(keys[chosen], (owner[chosen].astype(np.int64) << 32) | place[chosen]), least
 
 
 @njit(cache=True, nogil=True)
-def _held_by_few(keys, items, most):  # type: ignore[no-untyped-def]
-    """Say for each of the sorted keys whether at most `most` different items have it; items ascend within a key."""
-    out = np.empty(len(keys), np.bool_)
-    start = 0
-    while start < len(keys):
-        end, holders = start + 1, 1
-        while end < len(keys) and keys[end] == keys[start]:
-            holders += items[end] != items[end - 1]
-            end += 1
-        out[start:end] = holders <= most
-        start = end
+def _chosen(counts, begin):  # type: ignore[no-untyped-def]
+    """Mark at most SEEDS of each text's spans, evenly spaced, that few items hold; where none is rare, the rarest."""
+    out = np.zeros(len(counts), np.bool_)
+    for text in range(len(begin) - 1):
+        first, last = begin[text], begin[text + 1]
+        if first == last:
+            continue
+        most = max(COMMON, counts[first:last].min())
+        rare = 0
+        for at in range(first, last):
+            rare += counts[at] <= most
+        step, seen = max(1.0, rare / SEEDS), 0
+        for at in range(first, last):
+            if counts[at] <= most:
+                out[at] = int(seen / step) != int((seen - 1) / step) or seen == 0
+                seen += 1
     return out
 
 
-def _without_backups(texts: Texts, cover: np.ndarray) -> np.ndarray:
-    """Mark by NaN the questions-with-options of items whose question can be looked for anywhere by itself."""
-    alone = np.unique(texts.item[(cover == 0) & ~texts.backup & ~texts.answer])
-    return np.where(texts.backup & np.isin(texts.item, alone), np.nan, cover)
+@njit(cache=True, nogil=True)
+def _wholes(hashes, offsets, power):  # type: ignore[no-untyped-def]
+    """Return the hash of all the tokens of each text."""
+    out = np.empty(len(offsets) - 1, np.uint64)
+    for text in range(len(out)):
+        prefixes = prefix(hashes, offsets[text], offsets[text + 1])
+        out[text] = span(prefixes, 0, len(prefixes) - 1, power)
+    return out
 
 
 @njit(cache=True, nogil=True)
-def _containers(hashes, offsets, items, probes, anchors, power):  # type: ignore[no-untyped-def]
-    """Return for each text how many items hold it whole in one of their texts; `items` ascends."""
-    counts, last = np.zeros(len(items), np.int64), np.full(len(items), -1, np.int64)
-    for text in range(len(items)):
-        prefixes = prefix(hashes, offsets[text], offsets[text + 1])
-        size = len(prefixes) - 1
-        for at in range(size - ANCHOR + 1):
-            key = find(anchors, span(prefixes, at, at + ANCHOR, power))
-            if key < 0:
-                continue
-            for posting in range(anchors.starts[key], anchors.starts[key + 1]):
-                probe = anchors.postings[posting]
-                start = at - probes.anchor[probe]
-                end = start + probes.length[probe]
-                if start < 0 or end > size or last[probe] == items[text]:
-                    continue
-                if span(prefixes, start, end, power) == probes.whole[probe]:
-                    counts[probe] += 1
-                    last[probe] = items[text]
-    return counts
+def _words(hashes, offsets, weights):  # type: ignore[no-untyped-def]
+    """Return the fields of Words, where each text's begin, and how many tokens with digits each has."""
+    texts = len(offsets) - 1
+    word, count = np.empty(len(hashes), np.uint64), np.zeros(len(hashes), np.int16)
+    weight = np.zeros(len(hashes), np.float32)
+    begin, numbers, size = np.zeros(texts + 1, np.int64), np.zeros(texts, np.int32), 0
+    ranks = np.empty(len(hashes), np.int32)
+    for text in range(texts):
+        held = hashes[offsets[text] : offsets[text + 1]]
+        own = weights[offsets[text] : offsets[text + 1]]
+        order = np.argsort(held)
+        for place in range(len(order)):
+            at = order[place]
+            if place == 0 or held[at] != word[size - 1]:
+                word[size] = held[at]
+                size += 1
+            count[size - 1] += 1
+            ranks[offsets[text] + at] = size - 1 - begin[text]
+            weight[size - 1] += own[at]
+            numbers[text] += held[at] & np.uint64(1)
+        begin[text + 1] = size
+    for at in range(size):
+        weight[at] /= count[at]
+    return (word[:size], count[:size], weight[:size], ranks), begin, numbers
 
 
 def _save(index: Index, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temp = Path(tempfile.mkdtemp(prefix=".decontaminate-", dir=folder.parent))
-    parts: dict[str, Probes | Table] = {PART_PROBES: index.probes, PART_GRAMS: index.grams, PART_ANCHORS: index.anchors}
     try:
-        for part, arrays in parts.items():
-            for field, array in arrays._asdict().items():
+        for part in PARTS:
+            for field, array in getattr(index, part)._asdict().items():
                 np.save(temp / f"{part}.{field}.npy", array, allow_pickle=False)
         np.save(temp / "power.npy", index.power, allow_pickle=False)
         pq.write_table(index.items, temp / "items.parquet", compression="zstd")
@@ -247,8 +269,8 @@ def _open(folder: Path) -> Index:
 
     return Index(
         pq.read_table(folder / "items.parquet"),
-        Probes(*(array(f"{PART_PROBES}.{f}") for f in Probes._fields)),
-        Table(*(array(f"{PART_GRAMS}.{f}") for f in Table._fields)),
-        Table(*(array(f"{PART_ANCHORS}.{f}") for f in Table._fields)),
+        Probes(*(array(f"probes.{f}") for f in Probes._fields)),
+        Words(*(array(f"words.{f}") for f in Words._fields)),
+        Table(*(array(f"seeds.{f}") for f in Table._fields)),
         array("power"),
     )

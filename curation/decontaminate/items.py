@@ -18,13 +18,14 @@ OPTIONS = ("options", "choices", "endings")
 ANSWER = ("answer", "solution", "canonical_solution", "output", "reference", "std_answer", "target", "rationale", "code",
           "best answer", "response", "completion", "参考回答", "答案")  # fmt: skip
 NAME = ("id", "task_id", "question_id", "example_id", "key", "idx", "iindex", "")
-LETTERS = "ABCDEFGHIJ"
+LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 LABEL = re.compile(r"^[ \t]*(?:question|context|problem|q|问题|题目)[ \t]*[:：][ \t]*", re.IGNORECASE | re.MULTILINE)
 TAIL = re.compile(r"\n\s*(?:answer|a|答案|答)\s*[:：]\s*$", re.IGNORECASE)
 MENU = re.compile(r"\n\s*(?:choices|options|answer choices|选项)\s*[:：]?\s*\n", re.IGNORECASE)
 FIRST_OPTION = re.compile(r"\s[(（]?A\s?[)）.．、:：](?=.*\sB\s?[)）.．、:：])", re.DOTALL)
-OPTION = re.compile(r"^\s*[(（]?[A-J]\s?[)）.．、:：]\s*")
+OPTION = re.compile(r"^\s*[(（]?[A-Z]\s?[)）.．、:：]\s*")
+NEXT_OPTION = re.compile(r"\s+(?=[(（]?[B-J]\s?[)）.．、:：]\s*\S)")  # several options on a line
 NUMBERING = re.compile(r"^\s*(?:[(（]?\d{1,3}\s*[)）.．、](?!\d)\s*)(?:[(（][^()（）]{1,20}[)）]\s*)?")
 EXCHANGE = re.compile(r"^Q:\s*(.+?)\n\s*A:\s*(.+?)(?=\n\s*\nQ:|\Z)", re.DOTALL | re.MULTILINE)
 
@@ -33,12 +34,13 @@ EXCHANGE = re.compile(r"^Q:\s*(.+?)\n\s*A:\s*(.+?)(?=\n\s*\nQ:|\Z)", re.DOTALL |
 class Item:
     """One benchmark item. `questions` and `answers` are texts to look for, each one by itself.
 
-    `backups` hold the question with its options, for questions too short or too general to be looked for alone.
+    A question with a passage stands below it. `options` carry no labels; they, or else the answer, tell a question that
+    is too short or too general to be looked for alone.
     """
 
     name: str
     questions: tuple[str, ...]
-    backups: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
 
 
@@ -73,7 +75,7 @@ def _from_object(row: dict[str, Any], name: str) -> Iterator[Item]:
     if isinstance(row.get("choices"), list) and not any(row.get(k) for k in QUESTION):  # MT-Bench's reference answers
         answers += tuple(t for c in row["choices"] if isinstance(c, Mapping) for t in _texts(c.get("turns")))
         if answers:
-            yield Item(name, (), (), answers)
+            yield Item(name, (), answers=answers)
         return
     key = next((k for k in QUESTION if _texts(row.get(k))), None)
     if key is None and not set(row) & set(QUESTION) and not answers:
@@ -85,7 +87,7 @@ def _from_object(row: dict[str, Any], name: str) -> Iterator[Item]:
         joined = [f"{asked[0]}\n{i['input']}" for i in inputs if isinstance(i.get("input"), str) and i["input"].strip()]
         answers += tuple(t for i in inputs if i is not row for t in _texts(i.get("output")))
         asked = joined or asked
-    context = "\n".join(t for k in CONTEXT if k != key for t in _texts(row.get(k)))
+    context = NUMBERING.sub("", "\n".join(t for k in CONTEXT if k != key for t in _texts(row.get(k))))
     options = next((_texts(row[k]) for k in OPTIONS if _texts(row.get(k))), [])
     options = options or [str(row[c.lower()]) for c in LETTERS[:8] if row.get(c.lower()) not in (None, "")]
     yield from _question(name, asked, context, options, answers)
@@ -95,19 +97,15 @@ def _question(
     name: str, asked: list[str], context: str, options: list[str], answers: tuple[str, ...]
 ) -> Iterator[Item]:
     questions: list[str] = []
-    backups: list[str] = []
-    menu = [OPTION.sub("", o) for o in options]
-    written_below = not menu or all(o.strip().upper() in LETTERS for o in menu)
+    menu = _unlabelled(options)
+    written_below = not menu or all(len(o.strip()) <= 1 for o in menu)  # the letters alone
     for text in asked:
         stem, written = _split(text, written_below)
         menu = written if written_below else menu
         # Without its passage a question ("How many are left?") is nobody's in particular.
         questions.append(f"{context}\n{stem}" if context.strip() else stem)
-        if menu:
-            backups.append("\n".join([stem, *menu]))
-            backups.append("\n".join([stem, *(f"{c}. {o}" for c, o in zip(LETTERS, menu, strict=False))]))
     if questions or answers:
-        yield Item(name, tuple(dict.fromkeys(questions)), tuple(backups), answers)
+        yield Item(name, tuple(dict.fromkeys(questions)), tuple(menu), answers)
 
 
 def _split(text: str, options_below: bool) -> tuple[str, list[str]]:
@@ -118,8 +116,13 @@ def _split(text: str, options_below: bool) -> tuple[str, list[str]]:
     stem, rest = (parts[0], parts[1]) if len(parts) == 2 else (text, "")
     if options_below and not rest and (found := FIRST_OPTION.search(text)):
         stem, rest = text[: found.start()], text[found.start() :]
-    options = [OPTION.sub("", line) for line in rest.splitlines() if line.strip()]
+    options = _unlabelled([line for line in rest.splitlines() if line.strip()])
     return (stem, options) if stem.strip() else (text, [])
+
+
+def _unlabelled(options: list[str]) -> list[str]:
+    """Part options that share a line and take their labels off."""
+    return [OPTION.sub("", o) for line in options for o in NEXT_OPTION.split(line)]
 
 
 def _from_columns(columns: list[str], name: str) -> Iterator[Item]:

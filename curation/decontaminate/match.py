@@ -1,113 +1,189 @@
-"""Records against the index, in compiled code."""
+"""Records against the index, in compiled code.
+
+A seed (four tokens in a row) that a turn shares with a text points to where a copy of the text would stand. There the
+turn either holds the text whole, or the tokens within reach are counted against those of the text in any order; a short
+question, where one other word may make another question, is then aligned with it.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from curation.decontaminate.probes import ANCHOR, find, prefix, span
+from curation.decontaminate.index import ALONE, ANSWER, ANYWHERE, ASKED, QUESTION, SEED, SENTENCE
+from curation.decontaminate.spans import find, prefix, span
 
-FULL, NGRAM, PART, ANSWER = 1, 2, 3, 4  # how a record matches; 0: not at all
-ANSWER_SHARE = 0.5  # of an answer's n-grams, below which it is not worth a note
+NONE, FULL, NEAR, PART, ANSWERED = 0, 1, 2, 3, 4  # how a record matches
+RANK = np.array([9, 0, 1, 3, 2])  # of each, which to name first
+NOTED = 0.7  # share of a text's information from which a match is noted
+SHORT = 64  # tokens up to which a question's near copy is aligned with it
+EDITS = 8  # one token in so many of a near copy may differ
+ONE = np.uint64(1)
 
 
 @njit(cache=True, nogil=True)
-def matches(hashes, turns, records, index, rule):  # type: ignore[no-untyped-def]
+def matches(text, turns, records, index, rule):  # type: ignore[no-untyped-def]
     """Return for each record the probe it matches best (-1: none), how, and the overlap.
 
-    turns: (offsets of each turn's tokens, its Han tokens, whether a user says it); records: offsets of each record's
-    turns; index: (probes, grams, anchors, powers); rule: (words, characters, overlap).
+    text: (hashes, edges) of the tokens; turns: (offsets of each turn's tokens, whether a user says it); records: offsets
+    of each record's turns; index: (probes, words, seeds, powers); rule: (bits, overlap, numbers), as in Settings.
     """
-    offsets, han, user = turns
-    probes, grams, anchors, power = index
+    hashes, edges = text
+    offsets, user = turns
+    probes, words, seeds, power = index
     count = len(records) - 1
     best, how, share = np.full(count, -1, np.int32), np.zeros(count, np.int8), np.zeros(count, np.float32)
-    hits = np.empty(4096, np.int64)
+    seen = (np.full(len(probes.item), -(1 << 40), np.int64), np.zeros(len(probes.item), np.int32))
+    spare = np.zeros(np.max(np.diff(probes.begin)) + 1 if len(probes.item) else 1, np.int16)
     for record in range(count):
-        question, answer, size = -1, -1, 0
+        found = (np.int64(-1), NONE, np.float32(0))
         for turn in range(records[record], records[record + 1]):
-            prefixes = prefix(hashes, offsets[turn], offsets[turn + 1])
-            question, answer = _whole(prefixes, user[turn], (question, answer), probes, anchors, power)
-            hits, size = _shared(prefixes, rule[0], (hits, size), grams, power)
-            if han[turn] and rule[1] != rule[0]:
-                hits, size = _shared(prefixes, rule[1], (hits, size), grams, power)
-        if question >= 0:
-            best[record], how[record], share[record] = question, FULL, 1.0
-            continue
-        asked, asked_share, told, told_share = _overlaps(np.sort(hits[:size]), probes)
-        if asked_share >= rule[2]:
-            best[record], how[record], share[record] = asked, NGRAM, asked_share
-        elif answer >= 0:
-            best[record], how[record], share[record] = answer, ANSWER, 1.0
-        elif told_share >= ANSWER_SHARE:
-            best[record], how[record], share[record] = told, ANSWER, told_share
-        elif asked >= 0:
-            best[record], how[record], share[record] = asked, PART, asked_share
+            begin = offsets[turn]
+            prefixes = prefix(hashes, begin, offsets[turn + 1])
+            size = len(prefixes) - 1
+            for at in range(size - SEED + 1):
+                key = find(seeds, span(prefixes, at, at + SEED, power))
+                if key < 0:
+                    continue
+                for posting in range(seeds.starts[key], seeds.starts[key + 1]):
+                    probe = seeds.postings[posting] >> 32
+                    start = at - (seeds.postings[posting] & 0xFFFFFFFF)
+                    end = start + probes.length[probe]
+                    if start >= 0 and end <= size and span(prefixes, start, end, power) == probes.hash[probe]:
+                        delimited = edges[begin + start] and edges[begin + end]
+                        if _counts(probes.place[probe], delimited, user[turn], end - start == size):
+                            made = ANSWERED if probes.kind[probe] == ANSWER else FULL
+                            found = _better(found, (probe, made, np.float32(1)), probes)
+                    elif (
+                        probes.place[probe] <= SENTENCE
+                        and found[1] != FULL
+                        and _enough(probe, begin + start, probes, seen)
+                    ):
+                        first = begin + max(0, start - probes.slack[probe])
+                        last = begin + min(size, end + probes.slack[probe])
+                        made = _near((hashes[first:last], edges[first : last + 1]), probe, (probes, words, spare), rule)
+                        found = _better(found, made, probes)
+        best[record], how[record], share[record] = found
     return best, how, share
 
 
-@njit(cache=True, nogil=True)
-def _whole(prefixes, user, found, probes, anchors, power):  # type: ignore[no-untyped-def]
-    """Return the longest question and the longest answer that stand whole in a turn, or what was found before.
+@njit(cache=True, nogil=True, inline="always")
+def _counts(place, delimited, user, alone):  # type: ignore[no-untyped-def]
+    """Say whether a text that stands whole in a turn counts there."""
+    return place == ANYWHERE or (
+        delimited and (place == SENTENCE or (user and (place == ASKED or (place == ALONE and alone))))
+    )
 
-    A question too short to be told from ordinary talk counts only in what a user says.
+
+@njit(cache=True, nogil=True, inline="always")
+def _enough(probe, place, probes, seen):  # type: ignore[no-untyped-def]
+    """Count a seed of the probe's copy that would begin at `place`; say whether it is the one that calls for a look.
+
+    seen: (where a copy of each probe was last expected, the seeds found of it).
     """
-    question, answer = found
-    size = len(prefixes) - 1
-    for at in range(size - ANCHOR + 1):
-        key = find(anchors, span(prefixes, at, at + ANCHOR, power))
-        if key < 0:
-            continue
-        for posting in range(anchors.starts[key], anchors.starts[key + 1]):
-            probe = anchors.postings[posting]
-            start = at - probes.anchor[probe]
-            length = probes.length[probe]
-            if start < 0 or start + length > size or length < probes.cover[probe] * size:
-                continue
-            if probes.cover[probe] > 0 and not user:
-                continue
-            rival = answer if probes.answer[probe] else question
-            if rival >= 0 and probes.length[rival] >= length:
-                continue
-            if span(prefixes, start, start + length, power) == probes.whole[probe]:
-                if probes.answer[probe]:
-                    answer = probe
-                else:
-                    question = probe
-    return question, answer
+    places, counts = seen
+    if abs(place - places[probe]) > probes.slack[probe]:
+        places[probe] = place
+        counts[probe] = 0
+    counts[probe] += 1
+    return counts[probe] == probes.least[probe]
 
 
 @njit(cache=True, nogil=True)
-def _shared(prefixes, n, found, grams, power):  # type: ignore[no-untyped-def]
-    """Append probe << 32 | n-gram for each n-gram of the turn that a probe has."""
-    hits, size = found
-    for at in range(len(prefixes) - n):
-        key = find(grams, span(prefixes, at, at + n, power))
-        if key < 0:
-            continue
-        for posting in range(grams.starts[key], grams.starts[key + 1]):
-            if size == len(hits):
-                hits = np.concatenate((hits, np.empty_like(hits)))
-            hits[size] = np.int64(grams.postings[posting]) << 32 | np.int64(key)
-            size += 1
-    return hits, size
+def _near(window, probe, index, rule):  # type: ignore[no-untyped-def]
+    """Return (probe, how, share) of a text of which some seeds stand in a window: (hashes, edges) of its tokens."""
+    probes, words, spare = index
+    share, held, numbers = _share(window[0], probe, probes, words, spare)
+    length, kind = probes.length[probe], probes.kind[probe]
+    if share < NOTED:
+        return probe, NONE, share
+    if kind == ANSWER:
+        return probe, ANSWERED, share
+    if (
+        share < rule[1]
+        or numbers < rule[2]
+        or share * probes.bits[probe] < rule[0]
+        or length - held > max(1, length // EDITS)
+    ):
+        return probe, PART, share
+    stem = probes.stem[probe]
+    if stem <= SHORT:
+        edits, start, end = _aligned(window[0], probe, probes, words)
+        if edits > max(1, stem // EDITS):
+            return probe, NONE, share
+        if (
+            kind == QUESTION
+            and probes.place[probe] == SENTENCE
+            and not (_edge(window[1], start) and _edge(window[1], end))
+        ):
+            return probe, NONE, share
+    return probe, NEAR, share
 
 
 @njit(cache=True, nogil=True)
-def _overlaps(hits, probes):  # type: ignore[no-untyped-def]
-    """Return the question and the answer with the largest share of their n-grams among the sorted hits, and the shares."""
-    best = np.full(2, -1, np.int64)
-    share = np.zeros(2, np.float32)
-    most = np.zeros(2, np.int64)
-    at = 0
-    while at < len(hits):
-        probe, distinct, previous = hits[at] >> 32, 0, np.int64(-1)
-        while at < len(hits) and hits[at] >> 32 == probe:
-            distinct += hits[at] != previous
-            previous = hits[at]
-            at += 1
-        overlap = np.float32(distinct / probes.grams[probe])
-        side = 1 if probes.answer[probe] else 0
-        if overlap > share[side] or (overlap == share[side] and distinct > most[side]):
-            best[side], share[side], most[side] = probe, overlap, distinct
-    return best[0], share[0], best[1], share[1]
+def _share(window, probe, probes, words, spare):  # type: ignore[no-untyped-def]
+    """Return the share of a text's information that stands in the window in any order, its tokens, the share of its numbers."""
+    begin, end = probes.begin[probe], probes.begin[probe + 1]
+    spare[: end - begin] = words.times[begin:end]
+    weight, held, numbers = np.float32(0), 0, 0
+    for token in window:
+        place = _find_word(token, begin, end, words)
+        if place >= 0 and spare[place - begin] > 0:
+            spare[place - begin] -= 1
+            weight += words.bits[place]
+            held += 1
+            numbers += token & ONE
+    every = probes.numbers[probe]
+    return weight / probes.bits[probe], held, (np.float32(numbers / every) if every else np.float32(1))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _find_word(token, begin, end, words):  # type: ignore[no-untyped-def]
+    low, high = begin, end
+    while low < high:
+        middle = (low + high) // 2
+        if words.hash[middle] < token:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < end and words.hash[low] == token else np.int64(-1)
+
+
+@njit(cache=True, nogil=True)
+def _aligned(window, probe, probes, words):  # type: ignore[no-untyped-def]
+    """Return how few tokens are changed, put in or left out in a copy of the probe's stem, and where in the window it is."""
+    length, base, first = probes.stem[probe], probes.begin[probe], probes.first[probe]
+    cost = np.arange(length + 1)  # of the text's first n tokens against a copy that ends here
+    start = np.zeros(length + 1, np.int64)  # where that copy begins
+    best, begin, end = length + 1, 0, 0
+    for at in range(len(window)):
+        above, above_start = cost[0], start[0]
+        start[0] = at + 1  # a copy may begin anywhere
+        for n in range(1, length + 1):
+            same = words.hash[base + words.order[first + n - 1]] == window[at]
+            change, change_start = above + (0 if same else 1), above_start
+            above, above_start = cost[n], start[n]
+            if cost[n] + 1 < change:
+                change, change_start = cost[n] + 1, start[n]
+            if cost[n - 1] + 1 < change:
+                change, change_start = cost[n - 1] + 1, start[n - 1]
+            cost[n], start[n] = change, change_start
+        if cost[length] < best:
+            best, begin, end = cost[length], start[length], at + 1
+    return best, begin, end
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _edge(edges, at):  # type: ignore[no-untyped-def]
+    """Say whether a sentence begins or ends within a token of `at`: the edit may be there."""
+    return edges[at] or (at > 0 and edges[at - 1]) or (at + 1 < len(edges) and edges[at + 1])
+
+
+@njit(cache=True, nogil=True)
+def _better(old, new, probes):  # type: ignore[no-untyped-def]
+    """Return the match to name: a whole question before a near one before an answer before a part; then the most bits."""
+    if new[1] == NONE or old[1] == NONE:
+        return old if new[1] == NONE else new
+    if old[1] != new[1]:
+        return new if RANK[new[1]] < RANK[old[1]] else old
+    return new if new[2] * probes.bits[new[0]] > old[2] * probes.bits[old[0]] else old

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
-    """Where the benchmarks are and how much of a question makes a record contaminated.
+    """Where the benchmarks are and how much of an item makes a record contaminated.
 
     The defaults are measured; the docstring of the package gives the figures.
     """
@@ -20,20 +20,24 @@ class Settings(BaseModel):
         exclude=True,
         description="folder that keeps the built index (no part of the identity); empty: built anew in each process",
     )
-    words: int = Field(13, ge=4, le=64, description="length in tokens of the n-grams of a mostly alphabetic text")
-    characters: int = Field(13, ge=4, le=64, description="length in tokens of the n-grams of a mostly Han text")
+    bits: float = Field(
+        45.0,
+        ge=10,
+        description="information that a text has to hold to be found anywhere in a turn: about five telling words; a "
+        "question with less counts only with its options or answer, or as most of what a user says",
+    )
     overlap: float = Field(
-        0.5, gt=0, le=1, description="share of a question's n-grams from which a record counts as contaminated"
+        0.85, gt=0.5, le=1, description="share of a question's information from which an altered copy is contaminated"
     )
-    short_words: int = Field(
-        8,
-        ge=4,
-        description="a question of this many words (numbers and single letters apart) is found anywhere in a turn",
+    numbers: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="share of a question's numbers that an altered copy has to hold: others ask another thing",
     )
-    short_characters: int = Field(12, ge=4, description="the same for a mostly Han question, in tokens")
-    answer_tokens: int = Field(
-        30, ge=8, description="an answer is looked for only from this many tokens, numbers apart"
-    )
+    answer_tokens: int = Field(30, ge=8, description="an answer is looked for by itself only from this many tokens")
     shared: int = Field(
-        10, ge=1, description="text found in more benchmark items than this is a template and identifies none of them"
+        10,
+        ge=1,
+        description="a text that more benchmark items than this have is a template and identifies none of them",
     )

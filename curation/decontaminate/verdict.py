@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.decontaminate.benchmarks import digests
+from curation.decontaminate.fold import tokenise
 from curation.decontaminate.index import Index, open_index
-from curation.decontaminate.match import FULL, NGRAM, matches
-from curation.decontaminate.probes import tokenise
+from curation.decontaminate.match import FULL, NEAR, matches
 from curation.decontaminate.settings import Settings
 from curation.record import flat_turns
 
@@ -24,12 +24,13 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),  # "contaminated"
         ("benchmark", pa.string()),  # name of the benchmark file without suffixes; null where nothing matches
         ("item", pa.string()),  # <benchmark>/<member of an archive>/<the row's own id or its number>
+        ("twins", pa.list_(pa.string())),  # the other items, at most ten, that ask the same question word for word
         ("match", pa.string()),  # one of MATCHES
-        ("overlap", pa.float32()),  # share of the text's n-grams that the record has; 1 where it stands there whole
+        ("overlap", pa.float32()),  # share of the text's information that the record has; 1 where it stands there whole
     ]
 )
 # Only the first two make a record contaminated.
-MATCHES = ("question_full", "question_ngram", "question_part", "answer")
+MATCHES = ("question_full", "question_near", "question_part", "answer")
 REASON = "contaminated"
 
 
@@ -54,14 +55,14 @@ def _judge(index: Index, settings: Settings, records: pa.Table) -> pa.Table:
     text = tokenise(turns.contents)
     user = pc.fill_null(pc.equal(turns.roles, "user"), False).to_numpy(zero_copy_only=False)
     probe, how, share = matches(
-        text.hashes,
-        (text.offsets, text.han, user),
+        (text.hashes, text.edges),
+        (text.offsets, user),
         turns.offsets,
-        (index.probes, index.grams, index.anchors, index.power),
-        (settings.words, settings.characters, np.float32(settings.overlap)),
+        (index.probes, index.words, index.seeds, index.power),
+        (settings.bits, settings.overlap, settings.numbers),
     )
     none = how == 0
-    contaminated = (how == FULL) | (how == NGRAM)
+    contaminated = (how == FULL) | (how == NEAR)
     item = pa.array(np.where(none, 0, index.probes.item[np.maximum(probe, 0)]), mask=none)
     columns = [
         records.column("id"),
@@ -69,6 +70,7 @@ def _judge(index: Index, settings: Settings, records: pa.Table) -> pa.Table:
         pa.array(np.full(len(how), REASON), pa.string(), mask=~contaminated),
         index.items["benchmark"].take(item),
         index.items["name"].take(item),
+        index.items["twins"].take(item),
         pa.array(MATCHES).take(pa.array(how.astype(np.int32) - 1, mask=none)),
         pa.array(share, mask=none),
     ]

@@ -49,8 +49,9 @@ COUNTED = (
     "Supervised: the text of every assistant message with its end token, nothing else."
 )
 NOT_CAUGHT = (
-    "Not caught: paraphrases, translations and items short enough to be common phrases. A hit without a reason was "
-    "weaker than the rule and stayed."
+    "Not caught: paraphrases, translations into another language or script, copies with other numbers, items short enough "
+    "to be common phrases unless a user asks just that, items of symbols only (brackets, operators), and items cut over two "
+    "turns. A hit without a reason was weaker than the rule and stayed."
 )
 
 

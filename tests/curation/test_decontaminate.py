@@ -14,8 +14,10 @@ from loguru import logger
 
 from curation.decontaminate import SCHEMA, Settings, inputs, prepare
 from curation.decontaminate.benchmarks import load
+from curation.decontaminate.fold import tokenise
 from curation.decontaminate.items import from_row
-from curation.decontaminate.probes import powers, prefix, span, table, tokenise
+from curation.decontaminate.rarity import bits, holders
+from curation.decontaminate.spans import powers, prefix, span, table
 from curation.identity import digest
 from curation.judge import verdicts
 from curation.record import TURNS, ids
@@ -84,11 +86,13 @@ def test_a_short_item_inside_a_longer_record_is_found_in_both_languages(benchmar
     assert (chinese["keep"], chinese["item"]) == (False, "exam/test/poetry/0")
 
 
-def test_a_tiny_item_counts_only_where_it_is_most_of_a_users_turn(benchmarks: Path) -> None:
-    alone, labelled, inside = asked(
-        benchmarks, "who painted the guernica", f"Q: {TINY}", f"{TINY} And why is it in Madrid now?"
+def test_a_tiny_item_counts_only_as_a_sentence_of_a_users(benchmarks: Path) -> None:
+    alone, labelled, mentioned = asked(
+        benchmarks, "who painted the guernica", f"Q: {TINY}", "I know who painted the Guernica, do you?"
     )
-    assert [alone["keep"], labelled["keep"], inside["keep"]] == [False, False, True]
+    assert [alone["keep"], labelled["keep"], mentioned["keep"]] == [False, False, True]
+    told = records([("user", "Tell me about art."), ("assistant", f"{TINY} Nobody knows.")])
+    assert prepare(Settings(benchmarks=str(benchmarks), bits=60))(told)["keep"].to_pylist() == [True]
 
 
 def test_a_question_in_the_assistants_turn_is_found(benchmarks: Path) -> None:
@@ -100,26 +104,62 @@ def test_punctuation_case_width_spacing_and_separators_do_not_hide_a_question(be
     shouted = DUCKS.upper().replace(".", " !!").replace("1,600", "1600")
     wide = "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in DUCKS)
     spaced = POND.replace("，", " , ").replace("的", " 的 ")
-    assert [v["match"] for v in asked(benchmarks, shouted, wide, spaced)] == [
-        "question_full",
-        "question_full",
-        "question_full",
-    ]
+    found = asked(benchmarks, shouted, wide, spaced)
+    assert [v["keep"] for v in found] == [False] * 3
+    assert [v["match"] for v in found[::2]] == ["question_full"] * 2
 
 
-def test_a_lightly_edited_question_is_found_by_its_ngrams(benchmarks: Path) -> None:
-    edited = DUCKS.replace("How much does she make every day?", "What are her daily earnings?")
-    edited_zh = POND.replace("这个正方形花池的周长是多少米", "求它的周长")
-    for verdict in asked(benchmarks, edited, edited_zh):
-        assert (verdict["keep"], verdict["match"]) == (False, "question_ngram")
-        assert 0.5 <= verdict["overlap"] < 1
+def test_a_lightly_edited_question_is_near_in_both_languages(benchmarks: Path) -> None:
+    edited = DUCKS.replace("muffins", "cakes").replace("every morning", "each morning")
+    edited_zh = POND.replace("之间的间隔", "的间隔")
+    short = SHORT.replace("boiling", "usual boiling")
+    for verdict in asked(benchmarks, edited, edited_zh, f"I wonder. {short} Please tell me."):
+        assert (verdict["keep"], verdict["match"]) == (False, "question_near")
+        assert 0.85 <= verdict["overlap"] <= 1
 
 
-def test_the_threshold_decides_between_a_match_and_a_part(benchmarks: Path) -> None:
-    edited = DUCKS.replace("How much does she make every day?", "What are her daily earnings?")
+def test_the_threshold_decides_between_a_near_copy_and_a_part(benchmarks: Path) -> None:
+    edited = DUCKS.replace("How much does she make every day?", "What are her earnings?")
     (strict,) = asked(benchmarks, edited, overlap=0.95)
     assert (strict["keep"], strict["reason"], strict["match"]) == (True, None, "question_part")
-    assert 0.5 < strict["overlap"] < 0.95
+    assert 0.7 <= strict["overlap"] < 0.95
+
+
+def test_a_sentence_that_only_mentions_a_short_question_is_kept(benchmarks: Path) -> None:
+    inside = "My report says what is the boiling point of pure ethanol at sea level, among other constants of interest"
+    quoted = f'He asked: "{SHORT}" and went away.'
+    mentioned, asked_in_quotes = asked(benchmarks, inside, quoted, bits=60)
+    assert mentioned["keep"]
+    assert not asked_in_quotes["keep"]
+
+
+def test_shuffled_options_and_other_labels_do_not_hide_a_short_question(tmp_path: Path) -> None:
+    rows = [
+        {
+            "question": "Basket",
+            "options": ["holds all lost umbrellas", "keeps very tiny kittens", "sings many old songs"],
+        }
+    ]
+    write_jsonl(tmp_path / "piqa.jsonl", rows)
+    shuffled = "Basket\n1) sings many old songs\n2) keeps very tiny kittens\n3) holds all lost umbrellas"
+    prose = "A basket of old songs holds nothing, and kittens are lost and tiny and wet in the rain without umbrellas."
+    found, other = asked(tmp_path, shuffled, prose)
+    assert (found["keep"], found["match"]) == (False, "question_near")
+    assert other["keep"]
+
+
+def test_numbers_are_the_same_in_any_digits(benchmarks: Path) -> None:
+    chinese = POND.replace("44", "四十四").replace("20", "二十")
+    wide = POND.replace("44", "４４")
+    words = DUCKS.replace("four", "4").replace("three", "3").replace("1,600", "１６００")
+    assert [v["match"] for v in asked(benchmarks, chinese, wide, words)] == ["question_full"] * 3
+
+
+def test_every_item_that_asks_the_same_is_named(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "one.jsonl", [{"question": DUCKS}])
+    write_jsonl(tmp_path / "two.jsonl", [{"question": DUCKS.upper()}])
+    (verdict,) = asked(tmp_path, DUCKS)
+    assert (verdict["item"], verdict["twins"]) == ("one/1", ["two/1"])
 
 
 def test_a_different_question_that_shares_twelve_words_is_kept(benchmarks: Path) -> None:
@@ -210,9 +250,9 @@ def test_the_kept_index_gives_the_same_verdicts_and_is_written_once_per_content(
     fresh = asked(benchmarks, DUCKS, SHORT_ZH, "hello there")
     assert asked(benchmarks, DUCKS, SHORT_ZH, "hello there", cache=str(cache)) == fresh
     (folder,) = cache.iterdir()
-    stamp = (folder / "grams.keys.npy").stat().st_mtime_ns
+    stamp = (folder / "seeds.keys.npy").stat().st_mtime_ns
     assert asked(benchmarks, DUCKS, SHORT_ZH, "hello there", cache=str(cache)) == fresh
-    assert (folder / "grams.keys.npy").stat().st_mtime_ns == stamp
+    assert (folder / "seeds.keys.npy").stat().st_mtime_ns == stamp
     write_jsonl(benchmarks / "more.jsonl", [{"question": "Why do cats always seem to land on their feet?"}])
     asked(benchmarks, "hello there", cache=str(cache))
     assert len(list(cache.iterdir())) == 2
@@ -278,11 +318,64 @@ def test_winogrande_is_looked_for_with_the_blank_and_with_each_name() -> None:
     assert item.questions == ("Al beat Bo so won.", "Al beat Bo so Al won.", "Al beat Bo so Bo won.")
 
 
-def test_only_separators_of_thousands_are_taken_out_of_numbers() -> None:
-    def same(a: str, b: str) -> bool:
-        hashes = [tokenise(pa.array([text])).hashes.tolist() for text in (a, b)]
-        return bool(hashes[0] == hashes[1])
+def same(a: str, b: str) -> bool:
+    hashes = [tokenise(pa.array([text])).hashes.tolist() for text in (a, b)]
+    return bool(hashes[0] == hashes[1])
 
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("四十四棵", "44棵"),
+        ("150万只", "一百五十万只"),
+        ("七十五千米", "75千米"),
+        ("二〇二四年", "2024年"),
+        ("一亿二千万", "120000000"),
+        ("twenty-five pens", "25 pens"),
+        ("it costs $12.50", "it costs $12.5"),
+        ("5.00 m", "5 m"),
+        ("1. yes\n2. no", "yes\nno"),
+        ("一、甲\n二、乙", "甲\n乙"),
+        ("(1) 甲（2）乙", "甲乙"),
+        ("Al's pen isn't", "al ’ s pen isnt"),
+    ],
+)
+def test_copies_fold_to_the_same_tokens(a: str, b: str) -> None:
+    assert same(a, b)
+
+
+@pytest.mark.parametrize(("a", "b"), [("f(2)", "f"), ("3.14", "14"), ("in 1. Then", "in Then"), ("二三", "5")])
+def test_what_is_no_label_and_no_other_form_stays(a: str, b: str) -> None:
+    assert not same(a, b)
+
+
+def test_hostile_numerals_end_and_a_text_never_reads_the_one_before_it() -> None:
+    assert len(tokenise(pa.array(["亿" * 9999, "千" * 9999, "9" * 9999 + "万"])).hashes) == 3
+    alone = tokenise(pa.array(["万岁"])).hashes.tolist()
+    assert tokenise(pa.array(["15", "万岁"])).hashes.tolist()[1:] == alone
+
+
+def test_sentences_begin_after_a_stop_a_colon_a_quote_or_a_line() -> None:
+    edges = tokenise(pa.array(["Hi. It is 3.5 m? yes: no"])).edges.tolist()
+    assert edges == [True, True, False, False, False, False, True, True, True]
+    assert tokenise(pa.array(["甲。乙丙\n丁"])).edges.tolist() == [True, True, False, True, True]
+
+
+def test_words_of_a_template_carry_few_bits_and_a_name_many() -> None:
+    texts = [f"which of the following is true about {name}" for name in ("ada", "bo", "cy", "di")] * 30
+    made = tokenise(pa.array([*texts, "which of the following is true about quaternions"]))
+    count = len(made.offsets) - 1
+    found = bits(made.hashes, made.offsets, np.arange(count), np.ones(count, np.bool_))[-8:]
+    assert found[1:7].max() < 1
+    assert found[7] > 6
+
+
+def test_holders_are_counted_once_an_owner() -> None:
+    keys, owners = np.array([7, 7, 8, 7, 0], np.uint64), np.array([0, 0, 0, 1, 2], np.int32)
+    assert holders(np.array([7, 8, 9, 0], np.uint64), keys, owners).tolist() == [2, 1, 0, 1]
+
+
+def test_only_separators_of_thousands_are_taken_out_of_numbers() -> None:
     assert same("1,000,000 eggs", "1000000 eggs")
     assert same("１，０００", "1000")
     assert not same("1,2", "12")
@@ -296,7 +389,7 @@ def test_equal_spans_hash_alike_wherever_they_stand_and_a_table_finds_exactly_it
     prefixes, power = prefix(twice, 0, 100), powers(100)
     assert span(prefixes, 3, 20, power) == span(prefixes, 53, 70, power)
     assert span(prefixes, 3, 20, power) != span(prefixes, 4, 21, power)
-    made = table(np.array([7, 5, 5, 5], np.uint64), np.array([0, 1, 1, 2], np.int32))
+    made = table(np.array([7, 5, 5], np.uint64), np.array([0, 1, 2]))
     assert made.keys.tolist() == [5, 7]
     assert made.postings.tolist() == [1, 2, 0]
 
