@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from curation import judge, language
+from curation.language.letters import letters
+from curation.language.scripts import SCRIPTS
 from curation.record import RECORD, Turn, content_hash, ids, record_id
-from curation.scripts import SCRIPTS, letters
 
 
 def judged(*conversations: list[Turn]) -> dict[str, list[object]]:
