@@ -20,3 +20,7 @@ class Settings(BaseModel):
         default=5, gt=0, description="broken sequences per 1,000 characters of a turn that drop a record"
     )
     echo_chars: int = Field(default=20, ge=1, description="a response shorter than this is no echo")
+    cut_chars: int = Field(default=100, ge=0, description="a response shorter than this is not called truncated")
+    comma_chars: int = Field(
+        default=300, ge=0, description="a shorter response may end in a Chinese comma: careless rather than truncated"
+    )
