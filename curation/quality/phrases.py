@@ -35,7 +35,7 @@ BROKEN = (
 )
 # Code that a machine translator has been over: full-width brackets and colons, keywords in Chinese.
 TRANSLATED = (
-    r"(?m)^[ \t]*(?:(?:def|class|for|while|if|elif|return|print)\b[^\n，。]{0,60}[（：][^\n]{0,40}[：）][ \t]*$"
+    r"(?m)^[ \t]*(?:(?:def|class|for|while|if|elif|return|print)\b[^\n，。/#]{0,60}[（：][^\n/#]{0,40}[：）][ \t]*$"
     r"|(?:打印|返回|打印输出)（[^\n。]{0,60}）[;；]?[ \t]*$|导入 ?[a-z_.]{2,20}[ \t]*$|从 ?[a-z_.]{2,20} ?导入"
     r"|公共 ?(?:静态|类|私有|无效|空)|返回 [\w\[(][^\n，。]{0,40}[;；][ \t]*$|(?:否则|别的)[:：{][ \t]*$)"
 )
