@@ -63,6 +63,6 @@ def of_content(root: Path, hashes: set[str]) -> pa.Table:
     rows = []
     for table in records(root):
         keys = [key.tobytes().hex() for key in id_bytes(table["content_hash"])]
-        rows.append(table.take([row for row, key in enumerate(keys) if key in hashes]))
+        rows.append(table.take(pa.array([row for row, key in enumerate(keys) if key in hashes], pa.int64())))
         hashes = hashes - {key for key in keys if key in hashes}
     return pa.concat_tables(rows)

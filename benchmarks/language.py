@@ -107,10 +107,11 @@ def main(dumps: Path) -> None:
 
 def _intro(found: int, script: float) -> str:
     return (
-        f"Accuracy on {found} hard turns labelled by reading (short, mixed, code, formulae, tool calls, other languages; drawn "
-        "in four rounds: the rules were made while looking at the mistakes in the first, so the later draws, each labelled "
-        "before the rules saw it, say more about unseen text). Plain lid.176 has no `und`; the column before the rate leaves "
-        f"such turns out. Simplified, traditional or neither: {script:.1%} of the turns labelled for it. The rate is over "
+        f"Accuracy on {found} hard turns labelled by reading (short, mixed, code, formulae, tool calls, other languages), drawn in "
+        "five rounds from where the judge or lid.176 hesitates. The rules were changed while looking at the mistakes in draws "
+        "1 to 4; draw 5 was labelled after the last change and is the figure for unseen hard turns. Plain lid.176 has no "
+        "`und`; the column before the rate leaves such turns out. Simplified, traditional or neither: "
+        f"{script:.1%} of the turns labelled for it. The rate is over "
         f"{ROWS:,} real records of {CHARACTERS} characters."
     )
 
