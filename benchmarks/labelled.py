@@ -2,6 +2,11 @@
 
 tests/curation/language_cases.csv: draw, source, source_id, turn, hash (xxh3_64 of the turn's text), lang (`a|b` where a
 reader would take either), script (blank: not labelled), stratum (what the turn was drawn for).
+    A turn's language is that of the words that speak to the reader. Code, formulae, links, JSON and tool calls speak no
+    language whatever their strings say; what is quoted, names and titles do not count. Where two languages are left, one
+    with two thirds of the words decides (a Han character is .6 of a word), else the one of the instruction. `und`: nothing
+    is left. A lone common word of an alphabet, a docstring, or translated code is `en|und` or `und|zh`. Turns on which
+    a reader gave up (7 of 967) are left out.
 tests/curation/quality_cases.csv: finding, source, source_id, content_hash, right (1: a reader agrees with the finding).
 """
 
