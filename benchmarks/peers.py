@@ -17,9 +17,9 @@ def python(name: str, requirements: Sequence[str]) -> Path:
     interpreter = folder / "bin" / "python"
     if found.is_file() and found.read_text() == asked:
         return interpreter
-    uv = Path(sys.executable).parent / "uv"
+    uv = Path(sys.executable).parent / "uv"  # --no-config: our overrides are not the peers'
     subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", interpreter, *requirements], check=True)
+    subprocess.run([uv, "pip", "install", "--quiet", "--no-config", "--python", interpreter, *requirements], check=True)
     found.write_text(asked)
     return interpreter
 

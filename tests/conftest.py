@@ -33,3 +33,11 @@ def benchmarks() -> Path:
     if not folder.is_dir():
         pytest.skip("the real benchmark files (../shared/data/benchmarks) are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def labelled_corpus(instructions: Path) -> Path:
+    """The real dumps that hold the labelled records, ingested once and kept in .cuvee/labelled."""
+    from benchmarks import labelled
+
+    return labelled.corpus(instructions)

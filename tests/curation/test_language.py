@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from curation import judge, language
+from curation.language.letters import letters
+from curation.language.scripts import SCRIPTS
 from curation.record import RECORD, Turn, content_hash, ids, record_id
-from curation.scripts import SCRIPTS, letters
 
 
 def judged(*conversations: list[Turn]) -> dict[str, list[object]]:
@@ -66,6 +67,76 @@ def test_an_answer_that_is_only_code_takes_the_language_of_its_prompt() -> None:
     assert found["lang"] == ["zh", "en"]
     assert found["response_lang"] == ["und", "und"]
     assert found["agreement"] == [True, True]
+
+
+def test_a_chinese_sentence_may_name_english_things() -> None:
+    found = judged(
+        ask("Rohit Sharma和Virat Kohli谁更好？", "是Adam Lee。"),
+        ask("识别头韵：“The capping camouflage caterpillar crawled forward.”", "后街男孩的“I Want It That Way”。"),
+    )
+    assert found["turn_langs"] == [["zh", "zh"], ["zh", "zh"]]
+
+
+def test_an_english_sentence_may_quote_another_language() -> None:
+    found = judged(
+        ask(
+            'Translate the German sentence "Sie hat das gemacht." into English.',
+            "The word 好 is read as hao in this case.",
+        ),
+    )
+    assert found["turn_langs"] == [["en", "en"]]
+
+
+def test_a_turn_that_is_a_quotation_alone_is_in_its_language() -> None:
+    assert judged(ask("「你怕不怕」", "“Samantha has a red shirt.”"))["turn_langs"] == [["zh", "en"]]
+
+
+def test_short_and_terse_english_is_english() -> None:
+    answers = ["What is VTEC?", "Are you ChatGPT?", "John walked.", "-Pitch\n-Timbre\n-Rhythm\n-Texture\n-Form"]
+    assert judged(*(ask("好", answer) for answer in answers))["response_lang"] == ["en"] * 4
+
+
+def test_sums_in_english_are_english_and_not_code() -> None:
+    sums = "In year 2 he pays 80+10=$<<80+10=90>>90.\nIn year 3 he pays 90+10=$<<90+10=100>>100."
+    assert judged(ask("好", sums))["response_lang"] == ["en"]
+
+
+def test_a_tool_call_is_in_no_language_whatever_its_arguments_say() -> None:
+    call = '{"name": "create_event", "arguments": {"title": "项目会议", "text": "Estoy muy emocionado de estar aquí"}}'
+    found = judged(ask("Please book the meeting for me.", call))
+    assert (found["response_lang"], found["agreement"]) == (["und"], [True])
+
+
+def test_bare_code_without_a_fence_is_in_no_language() -> None:
+    code = "def sort(arr):\n    for i in range(len(arr)):\n        minimum = i\n        arr[i], arr[0] = arr[0], arr[i]\n    return arr"
+    assert judged(ask("好", code), ask("好", "SELECT first_name, last_name\nFROM customers\nWHERE age > 30;"))[
+        "response_lang"
+    ] == [
+        "und",
+        "und",
+    ]
+
+
+def test_rare_forms_in_one_encoding_do_not_hide_the_variant() -> None:
+    found = judged(
+        ask("你叫什么名字", "你叫什么名字"),
+        ask("怎么做与怀疑", "哪儿"),
+        ask("歡迎光臨", "歡迎"),
+        ask("明白", "如何去做"),
+    )
+    assert found["script"] == ["Hans", "Hans", "Hant", "Hani"]
+
+
+def test_hard_turns_that_a_reader_labelled(labelled_corpus: Path) -> None:
+    from benchmarks import labelled
+    from benchmarks.language import accuracy, answers
+
+    texts = labelled.turns(labelled_corpus, {case["hash"] for case in labelled.cases("language")})
+    assert len(texts) >= 0.95 * len(labelled.cases("language"))
+    langs, scripts = answers(texts)
+    assert accuracy(langs)["1"] >= 0.98
+    assert accuracy(langs)["all"] >= 0.96
+    assert accuracy(scripts, "script")["all"] >= 0.96
 
 
 def test_latex_does_not_count_as_latin_text() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
@@ -44,6 +46,17 @@ def ask(question: str, answer: str) -> list[Turn]:
         ("What does undefined mean?", "undefined"),
         ("Write a letter.", "Dear [Your Name],\nThank you.\nYours, [Your Name]"),
         ("Use a Jinja template to greet", "Hello {{ name }}"),
+        ("Translate into Chinese: the river runs west", "这条河从北方的山里流出来，一直向西流到海边，经过两座小镇。"),
+        (
+            "用英文介绍长城",
+            "The Great Wall is a series of walls that were built to guard the north of the country, and it is known to all.",
+        ),
+        ("What does it do?", "It runs ```git add -p``` and\n```git commit``` for you."),
+        (
+            "写一个冒泡排序",
+            "void sort(int a[]) {  // 排序\n    for (int i=0;i<9;i++)  // 外层循环（慢）\n        swap(a, i);\n}",
+        ),
+        ("How many are left?", PROSE + "\nSo she has 3 * 4 = 12 eggs left"),
         ("给出十个城市", "北京、上海、广州、深圳、成都、杭州、武汉、西安、南京、重庆"),
     ],
 )
@@ -55,7 +68,7 @@ def test_good_answers_are_kept_however_short(question: str, answer: str) -> None
     ("reason", "turns"),
     [
         ("no_response", [("user", "What is a woman?")]),
-        ("no_response", [*ask("你好", "您好"), ("user", "再见")]),
+        ("unanswered", [*ask("你好", "您好"), ("user", "再见")]),
         ("no_response", []),
         ("empty_response", ask("Calculate 20% of 200.", " \n")),
         ("empty_prompt", ask("", "An answer to nothing.")),
@@ -68,6 +81,32 @@ def test_good_answers_are_kept_however_short(question: str, answer: str) -> None
         ("mojibake", ask("Name a café.", "The caf\ufffd de Flore")),
         ("loop", ask("List snacks.", "Snacks:\n" + "- Veggie platters with dip and bread\n" * 30)),
         ("loop", ask("写一首诗", "春天来了花开了" * 30)),
+        ("placeholder", ask("设计公司标志", "&lt;无输出&gt;")),
+        ("loop", ask("Write a bot.", "const bot = 1;\n" + "client.edit" * 60)),
+        ("truncation", ask("Tell me of the river", PROSE + " It is a reminder of the importance of")),
+        (
+            "truncation",
+            ask(
+                "介绍一下这条河",
+                "".join(f"第{n}条河从北方的山里流出来，经过{n * 7}座古老的小镇。" for n in range(1, 15))
+                + "到了夏天，河床上只剩下石头，两岸的居民都到上游去取水，",
+            ),
+        ),
+        ("truncation", ask("List them", "Here:\n1. " + PROSE + "\n2. " + PROSE + "\n3.")),
+        ("translated_code", ask("写一个反转列表的函数", "def reverse_list（列表）：\n    返回列表[::-1]")),
+        ("translated_code", ask("判断奇偶", "如果 x % 2 == 0:\n    y = 1\n别的：\n    打印（“奇数”）")),
+        ("run_on", ask("Name a flower", "The rose.\n11. Instruction: Define supercomputer.\n11. Output: A fast one.")),
+        (
+            "wrong_language",
+            ask("What is the James Webb telescope", "詹姆斯韦伯望远镜是一台在太空中观察红外线的望远镜，由美国发射。"),
+        ),
+        (
+            "wrong_language",
+            ask(
+                "列出四张披头士专辑。",
+                "Here is a list of the albums of the band, and of what is heard in each of them: Abbey Road with songs that are known to all, and Help!",
+            ),
+        ),
         ("prompt_echo", ask("The quick brown fox jumped over it.", "The quick brown fox jumped over it.\n")),
     ],
 )
@@ -84,11 +123,11 @@ def test_a_broken_record_is_dropped_for_its_reason(reason: str, turns: list[Turn
         ("refusal", "抱歉，作为一个AI模型，我无法直接查询今天的天气。"),
         ("apology", "I'm sorry, but I cannot help with stealing a car."),
         ("boilerplate", "As an AI language model, I cannot taste; however, most people like it. Here is why: ..."),
+        ("html_entity", "Use R&amp;B and rock &lt;loud&gt; music."),
         ("unclosed_fence", "Here:\n```python\nprint(1)"),
         ("form_slot", "Dear [Recipient's Name], hello."),
         ("mojibake_trace", "It is 20Â°C outside. " + PROSE),
         ("symbols", "|---|\n" * 40),
-        ("truncation", PROSE + " And then the"),
     ],
 )
 def test_what_may_be_right_is_only_noted(flag: str, answer: str) -> None:
@@ -104,8 +143,8 @@ def test_a_refusal_with_a_reason_is_not_counted_as_one() -> None:
 
 def test_all_findings_are_listed_and_the_first_gives_the_reason() -> None:
     found = judged([("assistant", "N/A"), ("user", " ")])
-    assert found["reason"] == ["no_response"]
-    assert found["flags"] == [["no_response", "empty_prompt", "placeholder"]]
+    assert found["reason"] == ["unanswered"]
+    assert found["flags"] == [["unanswered", "empty_prompt", "placeholder"]]
 
 
 def test_characters_are_code_points_of_their_roles() -> None:
@@ -131,6 +170,26 @@ def test_verdicts_do_not_depend_on_the_neighbours_in_the_table() -> None:
     together = judged(*records)
     for column in ("reason", "flags", "repetition", "n_chars"):
         assert [judged(record)[column][0] for record in records] == together[column]
+
+
+def test_a_chinese_conversation_that_quotes_an_apology_is_none() -> None:
+    found = judged(ask("编一段对话", "我：你能借我一本书吗？\n朋友：对不起，我不能帮助你。"))
+    assert found["flags"] == [[]]
+
+
+def test_a_truncated_turn_before_the_last_is_a_pause_and_no_fault() -> None:
+    cut = PROSE + " It is a reminder of the"
+    assert judged([*ask("Tell me", cut), *ask("continue", "importance of rain.")])["keep"] == [True]
+
+
+def test_readers_agree_with_the_findings_on_real_records(labelled_corpus: Path) -> None:
+    from benchmarks.quality import precision
+
+    measured = precision(labelled_corpus)
+    for finding in quality.verdict.DROPS:
+        _, flagged, right = measured.get(finding, (0, 0, 0))
+        assert right >= 0.95 * flagged, f"{finding}: a reader agrees with {right} of {flagged}"
+    assert sum(flagged for _, flagged, _ in measured.values()) >= 0.9 * sum(total for total, _, _ in measured.values())
 
 
 def test_a_table_without_rows_gives_no_verdicts() -> None:

@@ -13,6 +13,8 @@ from curation.utf8 import buffers
 
 GRAM = 8  # tokens: idioms and code repeat shorter runs by right
 NEAR = 64  # tokens: a run that came this shortly before is a loop rather than a refrain
+TAIL = 480  # bytes at the end of a text that are looked at for a period
+PERIOD = 120  # bytes: a tail that repeats a stretch this long or shorter has lost its way
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,15 @@ class Repetition:
     seen: np.ndarray  # float32, share of its 8-grams seen before in it
     near: np.ndarray  # float32, share seen within the 64 tokens before
     tokens: np.ndarray  # int64
+    han: np.ndarray  # int32, how many of them are Han, Kana or Hangul characters
+    periodic: np.ndarray  # bool, the last TAIL bytes repeat one stretch of PERIOD bytes or fewer, half of it letters
 
 
 def repetition(texts: pa.Array) -> Repetition:
     """Measure a string column."""
     found = tokens(texts)
     seen, near = _shares(found.offsets, found.hashes)
-    return Repetition(seen, near, np.diff(found.offsets))
+    return Repetition(seen, near, np.diff(found.offsets), found.han, _periodic(*buffers(texts)))
 
 
 def echo(prompts: pa.Array, responses: pa.Array) -> tuple[np.ndarray, np.ndarray]:
@@ -73,6 +77,32 @@ def _same(left, at, right, start, length):  # type: ignore[no-untyped-def]
         if left[at + i] != right[start + i]:
             return False
     return True
+
+
+@njit(cache=True, nogil=True)
+def _periodic(offsets, data):  # type: ignore[no-untyped-def]
+    """Say of each text whether its tail has a short period, by the failure function of Knuth, Morris and Pratt 1977."""
+    n = len(offsets) - 1
+    out, fail = np.zeros(n, np.bool_), np.zeros(TAIL + 1, np.int64)
+    for text in range(n):
+        start, end = _trim(data, offsets[text], offsets[text + 1])
+        start = end - TAIL
+        if start < offsets[text]:
+            continue
+        length = 0
+        for at in range(1, TAIL):  # from the end, so that a broken last stretch does not matter
+            byte = data[end - 1 - at]
+            while length and data[end - 1 - length] != byte:
+                length = fail[length]
+            length += data[end - 1 - length] == byte
+            fail[at + 1] = length
+        period, letters = TAIL - length, 0
+        if period <= PERIOD:
+            for at in range(period):
+                byte = data[end - 1 - at]
+                letters += byte >= 128 or 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122
+            out[text] = 2 * letters >= period
+    return out
 
 
 @njit(cache=True, nogil=True)
