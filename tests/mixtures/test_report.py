@@ -93,7 +93,8 @@ def test_domains_that_no_metric_measures_are_named(outcome: Outcome) -> None:
 def test_the_funnel_is_shown_where_it_is_given(outcome: Outcome) -> None:
     assert "Where the records went" not in report.render(outcome)
     page = report.render(outcome, [("fuzzy <dup>", 1200, 200, 1000)])
-    assert "<td>fuzzy &lt;dup&gt;</td><td>1,200</td><td>200</td><td>1,000</td>" in page
+    assert "<div>fuzzy &lt;dup&gt;</div>" in page
+    assert "<b>1,000</b> kept<br>200 dropped, 16.7%" in page
 
 
 def test_the_page_follows_the_readers_colours_and_width(outcome: Outcome) -> None:
