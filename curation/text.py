@@ -62,14 +62,14 @@ def tokens(texts: pa.Array | pa.ChunkedArray) -> Tokens:
     return Tokens(starts, hashes[:total].copy(), han)
 
 
-def fold_hashes(texts: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """Return a uint64 a text, equal for texts that differ in case, full-width forms or white space only.
+def fold_hashes(texts: pa.Array | pa.ChunkedArray, wanted: np.ndarray | None = None) -> np.ndarray:
+    """Return a uint64 a text, equal for texts that differ in case, full-width forms or white space only; 0 where unwanted.
 
     Unlike tokens, punctuation counts: "1+1" and "1-1" differ.
     """
     data, offsets = buffers(texts)
-    out = np.empty(len(offsets) - 1, np.uint64)
-    _fold_hashes(data, offsets, out)
+    out = np.zeros(len(offsets) - 1, np.uint64)
+    _fold_hashes(data, offsets, np.ones(len(out), np.bool_) if wanted is None else wanted, out)
     return out
 
 
@@ -112,8 +112,10 @@ def _tokenise(data, offsets, hashes, starts, han):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, nogil=True)
-def _fold_hashes(data, offsets, out):  # type: ignore[no-untyped-def]
+def _fold_hashes(data, offsets, wanted, out):  # type: ignore[no-untyped-def]
     for text in range(len(offsets) - 1):
+        if not wanted[text]:
+            continue
         position, end = offsets[text], offsets[text + 1]
         value, gap, begun = FNV_OFFSET, False, False
         while position < end:

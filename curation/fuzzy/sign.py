@@ -1,28 +1,16 @@
-"""Phase one, shard by shard: what the clustering needs of each record, in one Arrow file beside its shard's name.
-
-The file `<root>/work/fuzzy/<source>/part-….arrow` is uncompressed, one batch, so that the second phase maps it and
-copies nothing. It costs about 2 bytes a token and 100 a record, and is written again only when its shard changes.
-"""
+"""The keys of the fuzzy judge: what the clustering needs of each record, about 2 bytes a token and 100 a record."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation import shards
 from curation.fuzzy.minhash import band_hashes, permutations
-from curation.identity import code, digest
 from curation.record import flat_turns
 from curation.text import buffers, decode, tokens
 
-SLICE = 8192  # records tokenised at a time, which bounds the working memory
 # Classes of bytes: 0 for what is none of these, an operator is its own class.
 NUMERAL, SPACE, LEAD = np.uint8(1), np.uint8(2), np.uint8(3)
 _CLASSES = {
@@ -45,71 +33,6 @@ class Signing(BaseModel):
     seed: int = Field(1, ge=0, description="draws the permutations")
 
 
-@dataclass(frozen=True)
-class Unit:
-    """One records shard to sign."""
-
-    root: Path
-    source: str
-    file: str
-    rows: int
-    key: str
-    signing: Signing
-
-    @property
-    def path(self) -> Path:
-        """Where its signatures lie."""
-        return signature_path(self.root, self.source, self.file)
-
-
-def signature_path(root: Path, source: str, file: str) -> Path:
-    """Return where the signatures of one records shard lie."""
-    return shards.folder(root, "work", "fuzzy", source) / Path(file).with_suffix(".arrow").name
-
-
-def shard_key(signing: Signing, shard: shards.Shard) -> str:
-    """Return the identity of one shard's signatures."""
-    return digest("fuzzy signatures", signing, code("curation.fuzzy.sign"), shard.digest)
-
-
-def stale_units(root: Path, source: str, signing: Signing) -> list[Unit]:
-    """Return the source's shards whose signatures are missing or of another key."""
-    records = shards.read_manifest(shards.folder(root, "records", source))
-    if records is None:
-        raise FileNotFoundError(f"{root}/records/{source} is not finished; run ingest first")
-    units = [Unit(root, source, s.file, s.rows, shard_key(signing, s), signing) for s in records.shards]
-    return [unit for unit in units if not _is_signed(unit)]
-
-
-def _is_signed(unit: Unit) -> bool:
-    if not unit.path.is_file():
-        return False
-    with pa.memory_map(str(unit.path)) as file:
-        return (pa.ipc.open_file(file).schema.metadata or {}).get(shards.KEY) == unit.key.encode()
-
-
-def sign_shard(unit: Unit) -> int:
-    """Write the signatures of one records shard; returns its rows."""
-    columns = ["id", "content_hash", "turns"]
-    source = pq.ParquetFile(shards.folder(unit.root, "records", unit.source) / unit.file)
-    tables = []
-    for number in range(source.num_row_groups):
-        group = source.read_row_group(number, columns, use_threads=False)
-        tables += [sign(group.slice(at, SLICE), unit.signing) for at in range(0, group.num_rows, SLICE)]
-    tables = tables or [sign(source.schema_arrow.empty_table(), unit.signing)]
-    table = pa.concat_tables(tables).combine_chunks()
-    table = table.replace_schema_metadata({shards.KEY: unit.key.encode()})
-    unit.path.parent.mkdir(parents=True, exist_ok=True)
-    temp = unit.path.with_name(f".{unit.path.name}.{os.getpid()}.tmp")
-    try:
-        with pa.OSFile(str(temp), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
-        temp.replace(unit.path)
-    finally:
-        temp.unlink(missing_ok=True)
-    return unit.rows
-
-
 def sign(records: pa.Table, signing: Signing) -> pa.Table:
     """Return the signatures of a table of records, one row each.
 
@@ -128,19 +51,14 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
     )
     data, text_offsets = buffers(turns.contents)
     columns = {
-        "id": _storage(records["id"]),
-        "content_hash": _storage(records["content_hash"]),
+        "id": records["id"],
+        "content_hash": records["content_hash"],
         "tokens": pa.LargeListArray.from_arrays(starts, small),
         "answer": _answers(turns.roles, turns.offsets, words.offsets, starts),
         "operators": pa.array(_operators(data, text_offsets[turns.offsets])),
         **{f"band_{band:02d}": pa.array(hashes) for band, hashes in enumerate(bands)},
     }
     return pa.table(columns)
-
-
-def _storage(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    chunks = [c.storage if isinstance(c, pa.ExtensionArray) else c for c in column.chunks]
-    return pa.chunked_array(chunks, pa.binary(16))
 
 
 def _answers(roles: pa.StringArray, turns: np.ndarray, token_offsets: np.ndarray, starts: np.ndarray) -> pa.Array:
