@@ -12,6 +12,7 @@ import importlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -118,17 +119,19 @@ def _has_keys(path: Path, identity: str) -> bool:
 
 def write_keys(unit: Unit) -> int:
     """Write the keys of one records shard, its text read once for all judges; returns its rows."""
-    judges = [_prepared(stage, settings) for stage, settings, _ in unit.judges]
-    tables: list[list[pa.Table]] = [[] for _ in judges]
-    with pq.ParquetFile(shards.folder(unit.root, "records", unit.source) / unit.file) as source:
+    with ExitStack() as stack:
+        source = stack.enter_context(pq.ParquetFile(shards.folder(unit.root, "records", unit.source) / unit.file))
+        empty = source.schema_arrow.empty_table().select(COLUMNS)
+        makers, writers = [], []
+        for stage, settings, identity in unit.judges:
+            makers.append(_prepared(stage, settings))
+            schema = makers[-1](empty).schema.with_metadata({shards.KEY: identity.encode()})
+            writers.append(stack.enter_context(_writer(keys_path(unit.root, stage, unit.source, unit.file), schema)))
         for number in range(source.num_row_groups):
             group = source.read_row_group(number, COLUMNS, use_threads=False)
             for at in range(0, group.num_rows, SLICE):
-                for made, judge in zip(tables, judges, strict=True):
-                    made.append(judge(group.slice(at, SLICE)))
-        empty = source.schema_arrow.empty_table()
-    for (stage, _, identity), made, judge in zip(unit.judges, tables, judges, strict=True):
-        _write(keys_path(unit.root, stage, unit.source, unit.file), pa.concat_tables(made or [judge(empty)]), identity)
+                for make, writer in zip(makers, writers, strict=True):
+                    writer.write_table(make(group.slice(at, SLICE)))
     return unit.rows
 
 
@@ -137,13 +140,14 @@ def _prepared(stage: str, settings: BaseModel) -> Callable[[pa.Table], pa.Table]
     return module(stage).prepare(settings)
 
 
-def _write(path: Path, table: pa.Table, identity: str) -> None:
-    table = table.combine_chunks().replace_schema_metadata({shards.KEY: identity.encode()})
+@contextmanager
+def _writer(path: Path, schema: pa.Schema) -> Iterator[Any]:
+    """Open an Arrow file that takes its name only once it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with pa.OSFile(str(temp), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
+        with pa.OSFile(str(temp), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+            yield writer
         temp.replace(path)
     finally:
         temp.unlink(missing_ok=True)

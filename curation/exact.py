@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.clusters import Keys, equal, named, record_ids, sizes
+from curation.clusters import Keys, equal, named, nulls, numeric, record_ids, sizes
 from curation.identity import code, digest
 from curation.record import Turns, flat_turns
 from curation.spill import Spill
@@ -62,7 +62,7 @@ def prepare(settings: Settings) -> Callable[[pa.Table], pa.Table]:  # noqa: ARG0
 def make_keys(records: pa.Table) -> pa.Table:
     """Return id, content_hash and prompt_group of a table of records."""
     hashes, empty = prompt_groups(flat_turns(records))
-    return records.select(["id", "content_hash"]).append_column("prompt_group", pa.array(hashes, mask=empty))
+    return records.select(["id", "content_hash"]).append_column("prompt_group", numeric(hashes, empty))
 
 
 def prompt_groups(turns: Turns) -> tuple[np.ndarray, np.ndarray]:
@@ -99,15 +99,14 @@ def group(keys: Keys, settings: Settings, spill: Spill) -> Iterator[pa.Table]:  
     for number, count in enumerate(keys.rows):
         ids, cluster, size = clusters.columns(row, row + count, spill)
         prompts = keys.column(number, "prompt_group")
-        without = prompts.is_null().to_numpy(zero_copy_only=False)
         columns = [
             ids,
-            pa.array(np.ones(count, np.bool_)),
+            pa.repeat(True, count),
             pa.nulls(count, pa.string()),
             cluster,
             size,
             prompts,
-            pa.array(spill.take(asked, prompt[row : row + count]), mask=without),
+            numeric(spill.take(asked, prompt[row : row + count]), nulls(prompts)),
         ]
         yield pa.Table.from_arrays(columns, schema=SCHEMA)
         row += count

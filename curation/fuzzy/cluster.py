@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from curation.clusters import Keys, equal
+from curation.clusters import Keys, equal, values
 from curation.fuzzy.minhash import mix
 from curation.fuzzy.similar import Texts, similarity
 from curation.spill import Spill
@@ -35,7 +35,7 @@ def cluster(keys: Keys, bands: int, rule: Rule, spill: Spill) -> tuple[np.ndarra
     active, nearest = spill.array(np.bool_, keys.total), spill.array(np.float32, keys.total)
     row = 0
     for number, count in enumerate(keys.rows):
-        lengths = np.diff(keys.column(number, "tokens").offsets.to_numpy())
+        lengths = _lengths(keys, number)
         active[row : row + count] = (root[row : row + count] == np.arange(row, row + count)) & (lengths > 0)
         row += count
         spill.release()
@@ -81,7 +81,7 @@ def _packed(keys: Keys, name: str, active: np.ndarray, part: tuple[int, int]) ->
     number, passes = part
     found, row = [np.empty(0, np.uint64)], 0
     for file, count in enumerate(keys.rows):
-        hashes = keys.column(file, name).to_numpy()
+        hashes = values(keys.column(file, name))
         chosen = active[row : row + count]
         if passes > 1:
             chosen = chosen & ((hashes.astype(np.uint64) * np.uint64(passes)) >> HALF == number)
@@ -98,20 +98,24 @@ def _texts(keys: Keys, candidate: np.ndarray, spill: Spill) -> Texts:
     row = 0
     for number, count in enumerate(keys.rows):
         span = slice(row, row + count)
-        lengths = np.diff(keys.column(number, "tokens").offsets.to_numpy()) * candidate[span]
+        lengths = _lengths(keys, number) * candidate[span]
         starts[row + 1 : row + count + 1] = starts[row] + np.cumsum(lengths)
-        answers[span] = keys.column(number, "answer").fill_null(-1).to_numpy()
-        operators[span] = keys.column(number, "operators").to_numpy()
+        answers[span] = values(keys.column(number, "answer").fill_null(-1))
+        operators[span] = values(keys.column(number, "operators"))
         row += count
         spill.release()
     tokens, row = spill.array(np.uint16, int(starts[keys.total])), 0
     for number, count in enumerate(keys.rows):
-        column = keys.column(number, "tokens")
-        kept = np.repeat(candidate[row : row + count], np.diff(column.offsets.to_numpy()))
-        tokens[starts[row] : starts[row + count]] = column.flatten().to_numpy()[kept]
+        kept = np.repeat(candidate[row : row + count], _lengths(keys, number))
+        tokens[starts[row] : starts[row + count]] = values(keys.column(number, "tokens").flatten())[kept]
         row += count
         spill.release()
     return Texts(tokens, starts, answers, operators)
+
+
+def _lengths(keys: Keys, number: int) -> np.ndarray:
+    """Return the tokens of each row of one file."""
+    return np.diff(values(keys.column(number, "tokens").offsets))
 
 
 def _join_all(

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.clusters import Keys, named, record_ids
+from curation.clusters import Keys, named, numeric, record_ids, values
 from curation.fuzzy.cluster import Rule, cluster
 from curation.fuzzy.sign import Signing, sign
 from curation.identity import code, digest
@@ -94,14 +93,14 @@ def group(keys: Keys, settings: Settings, spill: Spill) -> Iterator[pa.Table]:
     row = 0
     for count in keys.rows:
         ids, cluster_ids, size = clusters.columns(row, row + count, spill)
-        alone = size.to_numpy() == 1
+        alone = values(size) == 1
         columns = [
             ids,
-            pa.array(np.ones(count, np.bool_)),
+            pa.repeat(True, count),
             pa.nulls(count, pa.string()),
             cluster_ids,
             size,
-            pa.array(nearest[row : row + count], mask=alone),
+            numeric(nearest[row : row + count], alone),
         ]
         yield pa.Table.from_arrays(columns, schema=SCHEMA)
         row += count

@@ -7,9 +7,11 @@ import pyarrow as pa
 from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
+from curation.clusters import numeric, values
 from curation.fuzzy.minhash import band_hashes, permutations
 from curation.record import flat_turns
-from curation.text import buffers, decode, tokens
+from curation.text import HIGHS, load8, tokens
+from curation.utf8 import buffers, decode
 
 # Classes of bytes: 0 for what is none of these, an operator is its own class.
 NUMERAL, SPACE, LEAD = np.uint8(1), np.uint8(2), np.uint8(3)
@@ -49,14 +51,14 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
     bands = band_hashes(
         words.hashes, starts, signing.ngram, signing.rows, permutations(signing.bands * signing.rows, signing.seed)
     )
-    data, text_offsets = buffers(turns.contents)
+    text_offsets, data = buffers(turns.contents)
     columns = {
         "id": records["id"],
         "content_hash": records["content_hash"],
-        "tokens": pa.LargeListArray.from_arrays(starts, small),
+        "tokens": pa.LargeListArray.from_arrays(numeric(starts), numeric(small)),
         "answer": _answers(turns.roles, turns.offsets, words.offsets, starts),
-        "operators": pa.array(_operators(data, text_offsets[turns.offsets])),
-        **{f"band_{band:02d}": pa.array(hashes) for band, hashes in enumerate(bands)},
+        "operators": numeric(_operators(data, text_offsets[turns.offsets], words.hashes, starts)),
+        **{f"band_{band:02d}": numeric(hashes) for band, hashes in enumerate(bands)},
     }
     return pa.table(columns)
 
@@ -65,43 +67,95 @@ def _answers(roles: pa.StringArray, turns: np.ndarray, token_offsets: np.ndarray
     """Return the token, counted from the record's first, at which its last assistant turn begins (int32)."""
     if len(turns) == 1:
         return pa.array([], pa.int32())
-    spoken = np.asarray(pa.compute.equal(roles, "assistant").fill_null(False).to_numpy(zero_copy_only=False), bool)
+    spoken = values(pa.compute.equal(roles, "assistant").fill_null(False).cast(pa.uint8())) == 1
     latest = np.concatenate([[-1], np.maximum.accumulate(np.where(spoken, np.arange(len(spoken)), -1))])[turns[1:]]
     found = latest >= turns[:-1]
     begins = token_offsets[np.where(found, latest, 0)] - starts[:-1]
-    return pa.array(begins.astype(np.int32), mask=~found)
+    return numeric(begins.astype(np.int32), ~found)
 
 
 @njit(cache=True, nogil=True)
-def _operators(data, starts):  # type: ignore[no-untyped-def]
+def _operators(data, starts, hashes, tokens):  # type: ignore[no-untyped-def]
     """Return a uint32 a record: hash of the operators, in order, that stand next to a digit (white space apart), 0 for none.
 
-    Bytes are looked up, and only a lead byte of ×, ÷, − or a full-width form is decoded.
+    Only records with a token that holds a digit are read: record i has the bytes data[starts[i]:starts[i + 1]] and the tokens
+    hashes[tokens[i]:tokens[i + 1]].
     """
     out = np.zeros(len(starts) - 1, np.uint32)
     for record in range(len(starts) - 1):
-        at, end = starts[record], starts[record + 1]
-        value, pending, digit = np.uint32(0), np.uint8(0), False
-        while at < end:
-            kind = BYTES[data[at]]
-            at += 1
-            if kind == LEAD:
-                point, width = decode(data, at - 1, end)
-                kind = _folded(point)
-                at += width - 1
-            if kind == SPACE:
-                continue
-            if kind == NUMERAL:
-                if pending:
-                    value = np.uint32(np.uint32(value ^ np.uint32(pending)) * FNV_PRIME)
-                pending, digit = np.uint8(0), True
-            elif kind and digit:
-                value = np.uint32(np.uint32(value ^ np.uint32(kind)) * FNV_PRIME)
-                pending, digit = np.uint8(0), False
-            else:
-                pending, digit = kind, False
-        out[record] = value
+        digits = np.uint64(0)
+        for token in range(tokens[record], tokens[record + 1]):
+            digits |= hashes[token] & np.uint64(1)
+        if digits:
+            out[record] = _operators_of(data, starts[record], starts[record + 1])
     return out
+
+
+@njit(cache=True, nogil=True)
+def _operators_of(data, at, end):  # type: ignore[no-untyped-def]
+    value, seen = np.uint32(0), at  # what lies before `seen` is hashed
+    while True:
+        at = _next_numeral(data, at, end)
+        if at == end:
+            return value
+        before = _before(data, seen, at)
+        if before:
+            value = np.uint32(np.uint32(value ^ np.uint32(before)) * FNV_PRIME)
+        kind, width = _kind(data, at, end)
+        while at < end and kind in (NUMERAL, SPACE):
+            at += width
+            kind, width = _kind(data, at, end)
+        if at < end and kind:
+            value = np.uint32(np.uint32(value ^ np.uint32(kind)) * FNV_PRIME)
+            at += width
+        seen = at
+
+
+@njit(cache=True, nogil=True)
+def _next_numeral(data, at, end):  # type: ignore[no-untyped-def]
+    """Return where the next digit stands, `end` where there is none; eight bytes without any are passed at once."""
+    while at < end:
+        if at + 8 <= end:
+            block = load8(data, np.uint64(at))
+            digits = block ^ np.uint64(0x3030303030303030)  # a digit becomes 0 to 9
+            digits = ~(((digits & ~HIGHS) + np.uint64(0x7676767676767676)) | digits) & HIGHS
+            wide = block ^ np.uint64(0xEFEFEFEFEFEFEFEF)  # the lead byte of a full-width digit becomes 0
+            wide = (wide - np.uint64(0x0101010101010101)) & ~wide & HIGHS
+            if digits | wide == 0:
+                at += 8
+                continue
+        stop = min(at + 8, end)
+        while at < stop:
+            if _kind(data, at, end)[0] == NUMERAL:
+                return at
+            at += 1
+    return end
+
+
+@njit(cache=True, nogil=True)
+def _before(data, start, at):  # type: ignore[no-untyped-def]
+    """Return the operator that stands before `at`, white space apart, 0 where there is none since `start`."""
+    end = at
+    while at > start:
+        at -= 1
+        while at > start and data[at] & 0xC0 == 0x80:  # a character's later bytes
+            at -= 1
+        kind, _ = _kind(data, at, end)
+        if kind != SPACE:
+            return kind
+    return np.uint8(0)
+
+
+@njit(cache=True, nogil=True)
+def _kind(data, at, end):  # type: ignore[no-untyped-def]
+    """Return the class of the character at `at` and its width in bytes."""
+    if at >= end:
+        return np.uint8(0), 1
+    kind = BYTES[data[at]]
+    if kind != LEAD:
+        return kind, 1
+    point, width = decode(data, at, end)
+    return _folded(point), width
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -279,6 +279,23 @@ def test_signatures_do_not_depend_on_how_a_table_is_sliced() -> None:
         assert part[name].to_pylist() == sign(whole, Signing())[name].slice(4, 3).to_pylist()
 
 
+@pytest.mark.parametrize(
+    ("text", "same", "other"),
+    [
+        ("2 + 3 = 5", "2+3=5", "2 - 3 = 5"),
+        ("so 12+-7", "so 12 + - 7", "so 12-+7"),
+        ("８×１", "8 * 1", "8/1"),
+        ("a + b, 3 of 4", "a b 3 of 4", "a b -3 of 4"),
+        ("价格，３０元，÷５", "价格 30元 /5", "价格 30元 *5"),
+        ("long words before the sum that follows: 10 / 4", "10/4", "10*4"),
+        ("x + y", "x - y", "x + 1"),
+    ],
+)
+def test_the_operators_are_those_next_to_a_digit(text: str, same: str, other: str) -> None:
+    found = sign(table("a", [[("user", t)] for t in (text, same, other)]), Signing())["operators"].to_pylist()
+    assert found[0] == found[1] != found[2]
+
+
 def test_the_answer_begins_where_the_last_assistant_turn_does() -> None:
     chats = [
         pair("one two", "three"),
