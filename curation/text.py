@@ -36,14 +36,17 @@ class Tokens:
     han: np.ndarray  # int32[n], how many of a text's tokens are Han, Kana or Hangul characters
 
 
-def tokens(texts: pa.Array | pa.ChunkedArray) -> Tokens:
-    """Tokenise a string (or large_string) column; a null counts as empty."""
+def tokens(texts: pa.Array | pa.ChunkedArray, goes_on: np.ndarray | None = None) -> Tokens:
+    """Tokenise a string (or large_string) column; a null counts as empty.
+
+    A word at the end of a text runs on into the next one where that `goes_on` (bool, one a text), and is the first one's.
+    """
     offsets, data = buffers(texts)
     count = len(offsets) - 1
     # Two tokens cost at least four bytes ("a b ", or a letter and a Han character), a lone one at least one.
     hashes = np.empty((int(offsets[-1] - offsets[0]) + count) // 2 + 1, np.uint64)
     starts, han = np.empty(count + 1, np.int64), np.zeros(count, np.int32)
-    total = _tokenise(data, offsets, hashes, starts, han)
+    total = _tokenise(data, offsets, np.zeros(count, np.bool_) if goes_on is None else goes_on, hashes, (starts, han))
     return Tokens(starts, hashes[:total].copy(), han)
 
 
@@ -59,17 +62,21 @@ def fold_hashes(texts: pa.Array | pa.ChunkedArray, wanted: np.ndarray | None = N
 
 
 @njit(cache=True, nogil=True)
-def _tokenise(data, offsets, hashes, starts, han):  # type: ignore[no-untyped-def]
+def _tokenise(data, offsets, goes_on, hashes, out):  # type: ignore[no-untyped-def]
     """Positions are unsigned: compiled code then spares the test for an index that counts from the end."""
-    count = np.uint64(0)
+    starts, han = out
+    count, position = np.uint64(0), np.uint64(offsets[0])
     for text in range(len(offsets) - 1):
         starts[text] = count
-        position, end = np.uint64(offsets[text]), np.uint64(offsets[text + 1])
+        end = np.uint64(offsets[text + 1])
+        limit = end  # of its last word
+        if text + 1 < len(goes_on) and goes_on[text + 1]:
+            limit = np.uint64(offsets[text + 2])
         while position < end:
             byte = data[position]
             if byte < 128:  # the table first: it is all that most English needs
                 if ASCII[byte]:
-                    position, hashes[count] = _word(data, position, end)
+                    position, hashes[count] = _word(data, position, limit)
                     count += ONE
                 else:
                     position += ONE
@@ -79,7 +86,7 @@ def _tokenise(data, offsets, hashes, starts, han):  # type: ignore[no-untyped-de
                 point, width = decode(data, position, end)
                 kind, point = _classify(point)
                 if kind == 1:
-                    position, hashes[count] = _word(data, position, end)
+                    position, hashes[count] = _word(data, position, limit)
                     count += ONE
                     continue
                 if kind == 0:

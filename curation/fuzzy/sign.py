@@ -23,6 +23,7 @@ _CLASSES = {
 BYTES = np.array([_CLASSES.get(byte, byte if byte in b"+-*/<>^%" else 0) for byte in range(256)], np.uint8)
 FNV_PRIME = np.uint32(16777619)  # FNV-1a, 32 bit
 HALF = np.uint64(33)
+CONTINUED = 16  # bytes of the shortest turn that may go on with a word
 
 
 class Signing(BaseModel):
@@ -43,7 +44,8 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
     null where there is none. operators: hash of the arithmetic signs next to digits. band_00…: the band hashes.
     """
     turns = flat_turns(records)
-    words = tokens(turns.contents)
+    text_offsets, data = buffers(turns.contents)
+    words = tokens(turns.contents, _cut_words(data, text_offsets, turns.offsets))
     starts = words.offsets[turns.offsets]
     small = ((words.hashes >> HALF) & np.uint64(0xFFFE)).astype(np.uint16) | (words.hashes & np.uint64(1)).astype(
         np.uint16
@@ -51,7 +53,6 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
     bands = band_hashes(
         words.hashes, starts, signing.ngram, signing.rows, permutations(signing.bands * signing.rows, signing.seed)
     )
-    text_offsets, data = buffers(turns.contents)
     columns = {
         "id": records["id"],
         "content_hash": records["content_hash"],
@@ -61,6 +62,25 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
         **{f"band_{band:02d}": numeric(hashes) for band, hashes in enumerate(bands)},
     }
     return pa.table(columns)
+
+
+@njit(cache=True, nogil=True)
+def _cut_words(data, offsets, turns):  # type: ignore[no-untyped-def]
+    """Return where a turn begins within a word that the turn before began: text and continuation, cut by length.
+
+    It does where a small letter follows a letter, or a capital a capital, unless it is as short as a casual reply.
+    """
+    cut = np.zeros(len(offsets) - 1, np.bool_)
+    for record in range(len(turns) - 1):
+        for turn in range(turns[record] + 1, turns[record + 1]):
+            at = offsets[turn]
+            if offsets[turn - 1] < at <= offsets[turn + 1] - CONTINUED:
+                before, after = data[at - 1], data[at]
+                small = after >= 97 and after <= 122
+                cut[turn] = (small and (before | 32) >= 97 and (before | 32) <= 122) or (
+                    after >= 65 and after <= 90 and before >= 65 and before <= 90
+                )
+    return cut
 
 
 def _answers(roles: pa.StringArray, turns: np.ndarray, token_offsets: np.ndarray, starts: np.ndarray) -> pa.Array:

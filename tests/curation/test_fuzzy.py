@@ -164,6 +164,16 @@ def test_a_copy_that_is_cut_into_turns_at_another_place_is_still_a_copy(tmp_path
     assert groups(tmp_path, early, late, reworded) == [0, 0, None]
 
 
+def test_a_word_that_is_cut_by_the_end_of_a_turn_is_one_word(tmp_path: Path) -> None:
+    text = english(17, 40)
+    at = next(n for n in range(60, 90) if text[n - 1].isalpha() and text[n].isalpha())
+    assert groups(tmp_path, pair(text[:at], text[at:]), [("user", text)], pair(text[:at] + ".", text[at:])) == [
+        0,
+        0,
+        None,
+    ]
+
+
 def test_a_reasoned_answer_is_no_copy_of_the_bare_one(tmp_path: Path) -> None:
     question = english(15, 200)
     assert groups(tmp_path, pair(question, "yes"), pair(question, english(16, 12) + " yes")) == [None, None]
