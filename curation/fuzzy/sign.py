@@ -68,7 +68,7 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
 def _cut_words(data, offsets, turns):  # type: ignore[no-untyped-def]
     """Return where a turn begins within a word that the turn before began: text and continuation, cut by length.
 
-    It does where a small letter follows a letter, or a capital a capital, unless it is as short as a casual reply.
+    It does where a small letter follows a letter, a capital a capital or a digit a digit, unless it is as short as a casual reply.
     """
     cut = np.zeros(len(offsets) - 1, np.bool_)
     for record in range(len(turns) - 1):
@@ -76,10 +76,10 @@ def _cut_words(data, offsets, turns):  # type: ignore[no-untyped-def]
             at = offsets[turn]
             if offsets[turn - 1] < at <= offsets[turn + 1] - CONTINUED:
                 before, after = data[at - 1], data[at]
-                small = after >= 97 and after <= 122
-                cut[turn] = (small and (before | 32) >= 97 and (before | 32) <= 122) or (
-                    after >= 65 and after <= 90 and before >= 65 and before <= 90
-                )
+                letter = (before | 32) >= 97 and (before | 32) <= 122
+                capitals = after >= 65 and after <= 90 and before >= 65 and before <= 90
+                digits = after >= 48 and after <= 57 and before >= 48 and before <= 57
+                cut[turn] = (letter and after >= 97 and after <= 122) or capitals or digits
     return cut
 
 
