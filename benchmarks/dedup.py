@@ -1,6 +1,6 @@
 """Exact and fuzzy deduplication beside datatrove's MinHash and rensa, on a corpus with planted truth.
 
-python -m benchmarks.dedup [CORPUS] [--work FOLDER] [--subset 6000]. CORPUS holds parquet/ (id, lang, text), alpaca/ (the same as
+python -m benchmarks.dedup [CORPUS] [--work FOLDER] [--subset 20000]. CORPUS holds parquet/ (id, lang, text), alpaca/ (the same as
 instruction and output, id as a string) and truth.parquet (id, lang, kind, base_id, cluster_id, j_w5: the Jaccard of word 5-grams
 to the base). datatrove reads whole clusters of about `--subset` records, since it would need hours for all.
 """
@@ -58,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", type=Path, nargs="?", default=Path(".cuvee/dedup-corpus"))
     parser.add_argument("--work", type=Path, default=Path(".cuvee/bench-dedup"))
-    parser.add_argument("--subset", type=int, default=6000, help="records that datatrove reads")
+    parser.add_argument("--subset", type=int, default=20_000, help="records that datatrove reads")
     chosen = parser.parse_args()
     if not (chosen.corpus / "truth.parquet").is_file():
         print(f"dedup: skipped, no {chosen.corpus}/truth.parquet; make bench-dedup ARGS=<corpus folder>")  # noqa: T201
@@ -69,9 +69,8 @@ def main() -> None:
     con.execute(f"CREATE TABLE truth AS SELECT * FROM read_parquet('{chosen.corpus}/truth.parquet')")
     total = con.execute("SELECT count(*) FROM truth").fetchall()[0][0]
     ours = _ours(chosen.corpus, work, total)
-    rensa = _rensa(chosen.corpus, work, total)
     trove = _datatrove(con, chosen, work)
-    rows = [*ours, rensa, *trove]
+    rows = [*ours, _rensa(chosen.corpus, work, total), *trove]
     table = page.table(HEAD, [_cells(con, row) for row in rows])
     versions = ["datatrove 0.10.1", "rensa 0.5.0"]
     page.write("dedup", "Deduplication", f"{_sentence(total, chosen.subset)}\n\n{table}\n\n{_ratios(rows)}", versions)
@@ -80,7 +79,12 @@ def main() -> None:
 def _ours(corpus: Path, work: Path, total: int) -> list[Row]:
     root, python = work / "root", Path(sys.executable)
     shutil.rmtree(root, ignore_errors=True)
-    env = {"PREFECT_HOME": str(work / "prefect"), "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180"}
+    env = {
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_HOME": str(work / "prefect"),
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    }
     curate: list[str | Path] = [
         python,
         "-m",
@@ -133,7 +137,7 @@ def _listed(path: Path) -> str:
 def _rensa(corpus: Path, work: Path, total: int) -> Row:
     python = peers.python("rensa", [RENSA, "pyarrow"])
     cost = measure.run([python, SCRIPTS / "rensa_minhash.py", corpus / "parquet", work / "rensa"])
-    return Row("rensa, 128 permutations", total, cost, _listed(work / "rensa/kept.txt"), "truth")
+    return Row("rensa, 128 permutations, 16 bands", total, cost, _listed(work / "rensa/kept.txt"), "truth")
 
 
 def _datatrove(con: duckdb.DuckDBPyConnection, chosen: argparse.Namespace, work: Path) -> list[Row]:
@@ -149,7 +153,7 @@ def _datatrove(con: duckdb.DuckDBPyConnection, chosen: argparse.Namespace, work:
             f"""COPY (SELECT p.* FROM read_parquet('{chosen.corpus}/parquet/*.parquet') AS p JOIN subset USING (id)
             WHERE p.id % 4 = {part} ORDER BY id) TO '{folder}/part-{part}.parquet'"""
         )
-    python = peers.python("datatrove", [DATATROVE])
+    python = peers.python("datatrove-spacy", [DATATROVE, "spacy>=3.8,<4"])
     runs: Sequence[tuple[str, str, str]] = (
         ("datatrove MinHash as documented, English (spaCy)", "eng", "en"),
         ("datatrove MinHash as documented, Chinese (`zho`)", "zho", "zh"),

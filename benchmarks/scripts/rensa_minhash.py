@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from rensa import RMinHash, RMinHashDeduplicator  # type: ignore[import-not-found]
 
 WORD = re.compile(r"[\u4e00-\u9fff]|[^\W\u4e00-\u9fff]+")
-NGRAM, PERMUTATIONS, THRESHOLD, SEED = 5, 128, 0.8, 42
+NGRAM, PERMUTATIONS, BANDS, THRESHOLD, SEED = 5, 128, 16, 0.8, 42  # its default bands find half as many
 
 
 def shingles(text: str) -> list[str]:
@@ -24,7 +24,7 @@ def main() -> None:
     """Keep the first of each group of near duplicates."""
     source, work = Path(sys.argv[1]), Path(sys.argv[2])
     work.mkdir(parents=True, exist_ok=True)
-    index = RMinHashDeduplicator(threshold=THRESHOLD, num_perm=PERMUTATIONS, use_lsh=True, seed=SEED)
+    index = RMinHashDeduplicator(threshold=THRESHOLD, num_perm=PERMUTATIONS, use_lsh=True, num_bands=BANDS, seed=SEED)
     kept = []
     for path in sorted(source.glob("*.parquet")):
         table = pq.read_table(path, columns=["id", "text"])
