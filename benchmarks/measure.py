@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import resource
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,10 @@ class Cost:
 def run(command: Sequence[str | Path], env: dict[str, str] | None = None) -> Cost:
     """Run a command to its end; raises RuntimeError with the end of its output where it fails.
 
-    Its errors go to this process's standard error, so that a long run shows its progress.
+    Its errors go to this process's standard error, so that a long run shows its progress. A process that outlives its parent
+    (multiprocessing's fork server does, with the usage of all its workers) is waited for and counted too, on Linux.
     """
+    _adopt_orphans()
     began = time.perf_counter()
     child = subprocess.Popen(
         [str(word) for word in command], stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
@@ -35,7 +41,23 @@ def run(command: Sequence[str | Path], env: dict[str, str] | None = None) -> Cos
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - began
+    usages = [usage, *_orphans()]
     if child.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))} ended with {child.returncode}: {out[-2000:]}")
     kilo = 1024 if sys.platform != "darwin" else 1 << 20  # Linux counts KiB, macOS bytes
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / kilo, out)
+    return Cost(wall, sum(u.ru_utime + u.ru_stime for u in usages), max(u.ru_maxrss for u in usages) / kilo, out)
+
+
+def _adopt_orphans() -> None:
+    """Make this process the parent of what its descendants leave behind; elsewhere than on Linux nothing happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _orphans() -> Iterator[resource.struct_rusage]:
+    """Wait for every process left behind."""
+    while True:
+        try:
+            yield os.wait4(-1, 0)[2]
+        except ChildProcessError:
+            return

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 from loguru import logger
@@ -19,6 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
 RANKS_PER_WORKER = 4  # more ranks than workers, so that an unlucky share of the work does not decide the wall time
+ROWS_PER_WORKER = 10_000  # records that are worth the start of another process, one to two CPU-seconds
+PROJECT = ("curation", "mixtures")
+HEAVY = (
+    "datatrove.executor",
+    "numba.np.arraymath",
+)  # what a worker would import besides: the second with its first kernel
 
 
 class Engine(BaseModel):
@@ -44,14 +51,14 @@ def place(
     from curation.rank import Place
 
     logger.disable("datatrove")
-    workers = max(1, min(workers, len(units)))
+    workers = max(1, min(workers, len(units), total // ROWS_PER_WORKER))
     count = min(len(units), workers * RANKS_PER_WORKER)
     ranks = [list(units[start::count]) for start in range(count)]
     with tempfile.TemporaryDirectory(prefix="cuvee-") as folder:
         progress = Path(folder) / "progress"
         progress.mkdir()
         executor = _executor(engine, Place(ranks, work, progress), count, workers, folder)
-        with _bar(progress, title, total):
+        with _bar(progress, title, total), _light_workers():
             executor.run()
 
 
@@ -66,6 +73,26 @@ def _executor(engine: Engine, step: Any, tasks: int, workers: int, folder: str) 
             mem_per_cpu_gb=engine.mem_gb, logging_dir=folder, sbatch_args={"wait": ""},
         )  # fmt: skip
     return RayPipelineExecutor([step], tasks=tasks, workers=workers, mem_per_cpu_gb=engine.mem_gb, logging_dir=folder)
+
+
+@contextmanager
+def _light_workers() -> Iterator[None]:
+    """Let local workers be forks of a server that has imported once what this process has of the project.
+
+    A worker would import this process's main script as well (that of `prefect` costs two CPU-seconds each), although no work
+    is defined in one: while the workers start, there is none.
+    """
+    import multiprocess
+
+    multiprocess.set_forkserver_preload(
+        [*HEAVY, *(name for name in list(sys.modules) if name.split(".")[0] in PROJECT)]
+    )
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager

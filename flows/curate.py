@@ -9,11 +9,11 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from pydantic import BaseModel
 
-from curation import catalog, checks, exact, fuzzy, ingest, judge, normalise, shards
+from curation import catalog, checks, compare, ingest, judge, normalise, shards
 from flows.config import Config
 from flows.tasks import stage
 
-GLOBAL = {"exact": exact, "fuzzy": fuzzy}  # judges that compare records with one another; the others see one shard
+COMPARED = ("exact", "fuzzy")  # judges that compare records with one another; the others see one shard at a time
 
 
 @flow(name="curate", description="raw dumps → judged corpus and its catalog", persist_result=False)
@@ -23,13 +23,10 @@ def curate(config: Config) -> None:
     if config.sources:
         for line in stage("ingest", ingest_sources)(config):
             log.info(line)
-    for name in GLOBAL:
-        if name in config.stages:
-            read = stage(name, compare)(config, name)
-            log.info("%s: %s", name, f"{read:,} records" if read else "already done")
-    if _local(config):
-        for name, read in stage(" + ".join(_local(config)), judge_shards)(config).items():
-            log.info("%s: %s", name, f"{read:,} records" if read else "already done")
+    for judges, work in ((_compared(config), compare_records), (_local(config), judge_shards)):
+        if judges:
+            for name, read in stage(" + ".join(judges), work)(config).items():
+                log.info("%s: %s", name, f"{read:,} records" if read else "already done")
     stage("catalog", build_catalog)(config)
     rows = catalog.funnel(config.root / "corpus.duckdb")
     create_table_artifact(
@@ -54,7 +51,7 @@ def pending(config: Config) -> list[str]:
     ):
         return ["ingest", *config.stages, "catalog"]
     names = sources(config)
-    todo = [name for name in GLOBAL if name in config.stages and not _is_compared(config, name, names)]
+    todo = [name for name, value in _compared(config).items() if not compare.is_done(name, config.root, names, value)]
     stale = {s for name in names for s in judge.stale(config.root, name, local)} if local else set()
     todo += [name for name in local if name in stale]
     if todo or not catalog.is_current(config.root, verdict_keys(config, names), config.policy):
@@ -97,9 +94,9 @@ def ingest_sources(config: Config) -> list[str]:
     return [f"ingest: {len(counts)} sources, {records:,} records, {bad:,} rows quarantined"]
 
 
-def compare(config: Config, name: str) -> int:
-    """Run a judge that compares records with one another; returns the records it read, 0 where all was done."""
-    return int(GLOBAL[name].run(config.root, sources(config), getattr(config, name), config.engine, config.workers))
+def compare_records(config: Config) -> dict[str, int]:
+    """Run the judges that compare records with one another, in one pass over the text."""
+    return compare.compare(config.root, sources(config), _compared(config), config.engine, config.workers)
 
 
 def judge_shards(config: Config) -> dict[str, int]:
@@ -117,25 +114,24 @@ def build_catalog(config: Config) -> None:
 
 def verdict_keys(config: Config, names: list[str]) -> dict[str, dict[str, str]]:
     """Return source → stage → the key that up-to-date verdicts carry, of every stage: what was not asked may still hold."""
-    compared = {name: module.key(config.root, names, getattr(config, name)) for name, module in GLOBAL.items()}
+    compared = {name: compare.key(name, config.root, names, getattr(config, name)) for name in COMPARED}
     local = _local(config, catalog.STAGES)
     records = {name: shards.finished(shards.folder(config.root, "records", name)) for name in names}
     return {n: compared | {s: judge.key(s, value, records[n]) for s, value in local.items()} for n in names}
 
 
+def _compared(config: Config) -> dict[str, BaseModel]:
+    return {name: getattr(config, name) for name in COMPARED if name in config.stages}
+
+
 def _local(config: Config, stages: tuple[str, ...] = ()) -> dict[str, BaseModel]:
-    chosen: dict[str, Any] = {name: getattr(config, name) for name in stages or config.stages if name not in GLOBAL}
+    chosen: dict[str, Any] = {name: getattr(config, name) for name in stages or config.stages if name not in COMPARED}
     if "decontaminate" in chosen and config.benchmarks:
         cache = str(config.root / "work" / "decontaminate")
         chosen["decontaminate"] = config.decontaminate.model_copy(
             update={"benchmarks": config.benchmarks, "cache": cache}
         )
     return chosen
-
-
-def _is_compared(config: Config, name: str, names: list[str]) -> bool:
-    key = GLOBAL[name].key(config.root, names, getattr(config, name))
-    return all(shards.is_done(shards.folder(config.root, "verdicts", name, source), key) for source in names)
 
 
 def _is_trace(root: Path, source: str) -> bool:

@@ -1,9 +1,9 @@
 """The fuzzy judge: near duplicates, by MinHash with every candidate pair verified.
 
-minhash.py (signatures) · sign.py (phase one, a shard at a time) · similar.py (are two texts near duplicates?) ·
-cluster.py (phase two, over all sources) · run.py (settings, schema, key, run)
+run.py (settings, schema, what a comparing judge offers) · sign.py (keys of a record) · minhash.py (signatures) ·
+cluster.py (over all sources) · similar.py (are two texts near duplicates?)
 """
 
-from curation.fuzzy.run import SCHEMA, Settings, key, run
+from curation.fuzzy.run import SCHEMA, Settings, group, identity, keys_identity, prepare
 
-__all__ = ["SCHEMA", "Settings", "key", "run"]
+__all__ = ["SCHEMA", "Settings", "group", "identity", "keys_identity", "prepare"]

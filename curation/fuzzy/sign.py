@@ -1,28 +1,18 @@
-"""Phase one, shard by shard: what the clustering needs of each record, in one Arrow file beside its shard's name.
-
-The file `<root>/work/fuzzy/<source>/part-….arrow` is uncompressed, one batch, so that the second phase maps it and
-copies nothing. It costs about 2 bytes a token and 100 a record, and is written again only when its shard changes.
-"""
+"""The keys of the fuzzy judge: what the clustering needs of each record, about 2 bytes a token and 100 a record."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation import shards
+from curation.clusters import numeric, values
 from curation.fuzzy.minhash import band_hashes, permutations
-from curation.identity import code, digest
 from curation.record import flat_turns
-from curation.text import buffers, decode, tokens
+from curation.text import HIGHS, load8, tokens
+from curation.utf8 import buffers, decode
 
-SLICE = 8192  # records tokenised at a time, which bounds the working memory
 # Classes of bytes: 0 for what is none of these, an operator is its own class.
 NUMERAL, SPACE, LEAD = np.uint8(1), np.uint8(2), np.uint8(3)
 _CLASSES = {
@@ -33,6 +23,7 @@ _CLASSES = {
 BYTES = np.array([_CLASSES.get(byte, byte if byte in b"+-*/<>^%" else 0) for byte in range(256)], np.uint8)
 FNV_PRIME = np.uint32(16777619)  # FNV-1a, 32 bit
 HALF = np.uint64(33)
+CONTINUED = 16  # bytes of the shortest turn that may go on with a word
 
 
 class Signing(BaseModel):
@@ -45,71 +36,6 @@ class Signing(BaseModel):
     seed: int = Field(1, ge=0, description="draws the permutations")
 
 
-@dataclass(frozen=True)
-class Unit:
-    """One records shard to sign."""
-
-    root: Path
-    source: str
-    file: str
-    rows: int
-    key: str
-    signing: Signing
-
-    @property
-    def path(self) -> Path:
-        """Where its signatures lie."""
-        return signature_path(self.root, self.source, self.file)
-
-
-def signature_path(root: Path, source: str, file: str) -> Path:
-    """Return where the signatures of one records shard lie."""
-    return shards.folder(root, "work", "fuzzy", source) / Path(file).with_suffix(".arrow").name
-
-
-def shard_key(signing: Signing, shard: shards.Shard) -> str:
-    """Return the identity of one shard's signatures."""
-    return digest("fuzzy signatures", signing, code("curation.fuzzy.sign"), shard.digest)
-
-
-def stale_units(root: Path, source: str, signing: Signing) -> list[Unit]:
-    """Return the source's shards whose signatures are missing or of another key."""
-    records = shards.read_manifest(shards.folder(root, "records", source))
-    if records is None:
-        raise FileNotFoundError(f"{root}/records/{source} is not finished; run ingest first")
-    units = [Unit(root, source, s.file, s.rows, shard_key(signing, s), signing) for s in records.shards]
-    return [unit for unit in units if not _is_signed(unit)]
-
-
-def _is_signed(unit: Unit) -> bool:
-    if not unit.path.is_file():
-        return False
-    with pa.memory_map(str(unit.path)) as file:
-        return (pa.ipc.open_file(file).schema.metadata or {}).get(shards.KEY) == unit.key.encode()
-
-
-def sign_shard(unit: Unit) -> int:
-    """Write the signatures of one records shard; returns its rows."""
-    columns = ["id", "content_hash", "turns"]
-    source = pq.ParquetFile(shards.folder(unit.root, "records", unit.source) / unit.file)
-    tables = []
-    for number in range(source.num_row_groups):
-        group = source.read_row_group(number, columns, use_threads=False)
-        tables += [sign(group.slice(at, SLICE), unit.signing) for at in range(0, group.num_rows, SLICE)]
-    tables = tables or [sign(source.schema_arrow.empty_table(), unit.signing)]
-    table = pa.concat_tables(tables).combine_chunks()
-    table = table.replace_schema_metadata({shards.KEY: unit.key.encode()})
-    unit.path.parent.mkdir(parents=True, exist_ok=True)
-    temp = unit.path.with_name(f".{unit.path.name}.{os.getpid()}.tmp")
-    try:
-        with pa.OSFile(str(temp), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
-        temp.replace(unit.path)
-    finally:
-        temp.unlink(missing_ok=True)
-    return unit.rows
-
-
 def sign(records: pa.Table, signing: Signing) -> pa.Table:
     """Return the signatures of a table of records, one row each.
 
@@ -118,7 +44,8 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
     null where there is none. operators: hash of the arithmetic signs next to digits. band_00…: the band hashes.
     """
     turns = flat_turns(records)
-    words = tokens(turns.contents)
+    text_offsets, data = buffers(turns.contents)
+    words = tokens(turns.contents, _cut_words(data, text_offsets, turns.offsets))
     starts = words.offsets[turns.offsets]
     small = ((words.hashes >> HALF) & np.uint64(0xFFFE)).astype(np.uint16) | (words.hashes & np.uint64(1)).astype(
         np.uint16
@@ -126,64 +53,129 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
     bands = band_hashes(
         words.hashes, starts, signing.ngram, signing.rows, permutations(signing.bands * signing.rows, signing.seed)
     )
-    data, text_offsets = buffers(turns.contents)
     columns = {
-        "id": _storage(records["id"]),
-        "content_hash": _storage(records["content_hash"]),
-        "tokens": pa.LargeListArray.from_arrays(starts, small),
+        "id": records["id"],
+        "content_hash": records["content_hash"],
+        "tokens": pa.LargeListArray.from_arrays(numeric(starts), numeric(small)),
         "answer": _answers(turns.roles, turns.offsets, words.offsets, starts),
-        "operators": pa.array(_operators(data, text_offsets[turns.offsets])),
-        **{f"band_{band:02d}": pa.array(hashes) for band, hashes in enumerate(bands)},
+        "operators": numeric(_operators(data, text_offsets[turns.offsets], words.hashes, starts)),
+        **{f"band_{band:02d}": numeric(hashes) for band, hashes in enumerate(bands)},
     }
     return pa.table(columns)
 
 
-def _storage(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    chunks = [c.storage if isinstance(c, pa.ExtensionArray) else c for c in column.chunks]
-    return pa.chunked_array(chunks, pa.binary(16))
+@njit(cache=True, nogil=True)
+def _cut_words(data, offsets, turns):  # type: ignore[no-untyped-def]
+    """Return where a turn begins within a word that the turn before began: text and continuation, cut by length.
+
+    It does where a small letter follows a letter, a capital a capital or a digit a digit, unless it is as short as a casual reply.
+    """
+    cut = np.zeros(len(offsets) - 1, np.bool_)
+    for record in range(len(turns) - 1):
+        for turn in range(turns[record] + 1, turns[record + 1]):
+            at = offsets[turn]
+            if offsets[turn - 1] < at <= offsets[turn + 1] - CONTINUED:
+                before, after = data[at - 1], data[at]
+                letter = (before | 32) >= 97 and (before | 32) <= 122
+                capitals = after >= 65 and after <= 90 and before >= 65 and before <= 90
+                digits = after >= 48 and after <= 57 and before >= 48 and before <= 57
+                cut[turn] = (letter and after >= 97 and after <= 122) or capitals or digits
+    return cut
 
 
 def _answers(roles: pa.StringArray, turns: np.ndarray, token_offsets: np.ndarray, starts: np.ndarray) -> pa.Array:
     """Return the token, counted from the record's first, at which its last assistant turn begins (int32)."""
     if len(turns) == 1:
         return pa.array([], pa.int32())
-    spoken = np.asarray(pa.compute.equal(roles, "assistant").fill_null(False).to_numpy(zero_copy_only=False), bool)
+    spoken = values(pa.compute.equal(roles, "assistant").fill_null(False).cast(pa.uint8())) == 1
     latest = np.concatenate([[-1], np.maximum.accumulate(np.where(spoken, np.arange(len(spoken)), -1))])[turns[1:]]
     found = latest >= turns[:-1]
     begins = token_offsets[np.where(found, latest, 0)] - starts[:-1]
-    return pa.array(begins.astype(np.int32), mask=~found)
+    return numeric(begins.astype(np.int32), ~found)
 
 
 @njit(cache=True, nogil=True)
-def _operators(data, starts):  # type: ignore[no-untyped-def]
+def _operators(data, starts, hashes, tokens):  # type: ignore[no-untyped-def]
     """Return a uint32 a record: hash of the operators, in order, that stand next to a digit (white space apart), 0 for none.
 
-    Bytes are looked up, and only a lead byte of ×, ÷, − or a full-width form is decoded.
+    Only records with a token that holds a digit are read: record i has the bytes data[starts[i]:starts[i + 1]] and the tokens
+    hashes[tokens[i]:tokens[i + 1]].
     """
     out = np.zeros(len(starts) - 1, np.uint32)
     for record in range(len(starts) - 1):
-        at, end = starts[record], starts[record + 1]
-        value, pending, digit = np.uint32(0), np.uint8(0), False
-        while at < end:
-            kind = BYTES[data[at]]
-            at += 1
-            if kind == LEAD:
-                point, width = decode(data, at - 1, end)
-                kind = _folded(point)
-                at += width - 1
-            if kind == SPACE:
-                continue
-            if kind == NUMERAL:
-                if pending:
-                    value = np.uint32(np.uint32(value ^ np.uint32(pending)) * FNV_PRIME)
-                pending, digit = np.uint8(0), True
-            elif kind and digit:
-                value = np.uint32(np.uint32(value ^ np.uint32(kind)) * FNV_PRIME)
-                pending, digit = np.uint8(0), False
-            else:
-                pending, digit = kind, False
-        out[record] = value
+        digits = np.uint64(0)
+        for token in range(tokens[record], tokens[record + 1]):
+            digits |= hashes[token] & np.uint64(1)
+        if digits:
+            out[record] = _operators_of(data, starts[record], starts[record + 1])
     return out
+
+
+@njit(cache=True, nogil=True)
+def _operators_of(data, at, end):  # type: ignore[no-untyped-def]
+    value, seen = np.uint32(0), at  # what lies before `seen` is hashed
+    while True:
+        at = _next_numeral(data, at, end)
+        if at == end:
+            return value
+        before = _before(data, seen, at)
+        if before:
+            value = np.uint32(np.uint32(value ^ np.uint32(before)) * FNV_PRIME)
+        kind, width = _kind(data, at, end)
+        while at < end and kind in (NUMERAL, SPACE):
+            at += width
+            kind, width = _kind(data, at, end)
+        if at < end and kind:
+            value = np.uint32(np.uint32(value ^ np.uint32(kind)) * FNV_PRIME)
+            at += width
+        seen = at
+
+
+@njit(cache=True, nogil=True)
+def _next_numeral(data, at, end):  # type: ignore[no-untyped-def]
+    """Return where the next digit stands, `end` where there is none; eight bytes without any are passed at once."""
+    while at < end:
+        if at + 8 <= end:
+            block = load8(data, np.uint64(at))
+            digits = block ^ np.uint64(0x3030303030303030)  # a digit becomes 0 to 9
+            digits = ~(((digits & ~HIGHS) + np.uint64(0x7676767676767676)) | digits) & HIGHS
+            wide = block ^ np.uint64(0xEFEFEFEFEFEFEFEF)  # the lead byte of a full-width digit becomes 0
+            wide = (wide - np.uint64(0x0101010101010101)) & ~wide & HIGHS
+            if digits | wide == 0:
+                at += 8
+                continue
+        stop = min(at + 8, end)
+        while at < stop:
+            if _kind(data, at, end)[0] == NUMERAL:
+                return at
+            at += 1
+    return end
+
+
+@njit(cache=True, nogil=True)
+def _before(data, start, at):  # type: ignore[no-untyped-def]
+    """Return the operator that stands before `at`, white space apart, 0 where there is none since `start`."""
+    end = at
+    while at > start:
+        at -= 1
+        while at > start and data[at] & 0xC0 == 0x80:  # a character's later bytes
+            at -= 1
+        kind, _ = _kind(data, at, end)
+        if kind != SPACE:
+            return kind
+    return np.uint8(0)
+
+
+@njit(cache=True, nogil=True)
+def _kind(data, at, end):  # type: ignore[no-untyped-def]
+    """Return the class of the character at `at` and its width in bytes."""
+    if at >= end:
+        return np.uint8(0), 1
+    kind = BYTES[data[at]]
+    if kind != LEAD:
+        return kind, 1
+    point, width = decode(data, at, end)
+    return _folded(point), width
 
 
 @njit(cache=True, nogil=True, inline="always")

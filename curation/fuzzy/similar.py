@@ -39,10 +39,29 @@ def similarity(texts, a, b, rule, scratch):  # type: ignore[no-untyped-def]
         if _other_numbers(tokens, ours, theirs, scratch):
             return -1.0
     if answer_threshold > 0.0 and answers[a] >= 0 and answers[b] >= 0 and whole < 1.0:
-        ours, theirs = (ours[0] + answers[a], ours[1]), (theirs[0] + answers[b], theirs[1])
-        if _jaccard(tokens, ours, theirs, ngram, scratch) < answer_threshold:
+        begin = (ours[0] + answers[a], theirs[0] + answers[b])
+        if _other_answers(tokens, (ours, theirs), begin, (ngram, answer_threshold), scratch):
             return -1.0
     return whole
+
+
+@njit(cache=True, nogil=True)
+def _other_answers(tokens, texts, begin, rule, scratch):  # type: ignore[no-untyped-def]
+    """Say whether the answers, which begin at the tokens `begin`, are other ones.
+
+    They are not where each equals the last tokens of the other text: the same conversation, cut at another place.
+    """
+    ours, theirs = texts
+    ngram, threshold = rule
+    mine, yours = (begin[0], ours[1]), (begin[1], theirs[1])
+    if _jaccard(tokens, mine, yours, ngram, scratch) >= threshold:
+        return False
+    my_tail = (max(ours[0], ours[1] - (yours[1] - yours[0])), ours[1])
+    your_tail = (max(theirs[0], theirs[1] - (mine[1] - mine[0])), theirs[1])
+    return (
+        _jaccard(tokens, mine, your_tail, ngram, scratch) < threshold
+        or _jaccard(tokens, my_tail, yours, ngram, scratch) < threshold
+    )
 
 
 @njit(cache=True, nogil=True)

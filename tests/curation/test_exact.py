@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation import exact, shards
+from curation import compare, exact, shards
 from curation.engine import Engine
 from curation.record import RECORD, content_hash, flat_turns, id_bytes, ids, record_id
 
@@ -42,7 +42,11 @@ def write(root: Path, source: str, *parts: list[list[tuple[str, str]]]) -> None:
 
 
 def run(root: Path) -> int:
-    return exact.run(root, shards.sources(root), SETTINGS, Engine(), 1)
+    return compared(root, shards.sources(root))
+
+
+def compared(root: Path, sources: list[str], settings: exact.Settings = SETTINGS) -> int:
+    return compare.compare(root, sources, {"exact": settings}, Engine(), 1)["exact"]
 
 
 def verdicts(root: Path, source: str) -> pa.Table:
@@ -142,8 +146,8 @@ def test_the_order_of_sources_does_not_change_the_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write(tmp_path / name, "a", [pair("q", "a"), pair("s", "t")])
         write(tmp_path / name, "b", [pair("q", "a")])
-    exact.run(tmp_path / "one", ["a", "b"], SETTINGS, Engine(), 1)
-    exact.run(tmp_path / "two", ["b", "a"], SETTINGS, Engine(), 1)
+    compared(tmp_path / "one", ["a", "b"])
+    compared(tmp_path / "two", ["b", "a"])
     for source in ("a", "b"):
         first, second = (
             shards.read_manifest(shards.folder(tmp_path / n, "verdicts", "exact", source)) for n in ("one", "two")
@@ -161,7 +165,7 @@ def test_an_empty_source_gets_an_empty_shard(tmp_path: Path) -> None:
 
 def test_a_source_without_records_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"records/nowhere has no manifest.json"):
-        exact.run(tmp_path, ["nowhere"], SETTINGS, Engine(), 1)
+        compared(tmp_path, ["nowhere"])
 
 
 def test_prompt_hashes_do_not_depend_on_how_a_table_is_sliced(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation import fuzzy, shards
+from curation import compare, fuzzy, shards
 from curation.engine import Engine
 from curation.fuzzy.minhash import band_hashes, permutations
 from curation.fuzzy.sign import Signing, sign
@@ -62,7 +62,8 @@ def write(root: Path, source: str, *parts: list[Conversation]) -> None:
 
 
 def run(root: Path, **settings: float) -> int:
-    return fuzzy.run(root, shards.sources(root), fuzzy.Settings(**settings), Engine(), 1)  # type: ignore[arg-type]
+    chosen = {"fuzzy": fuzzy.Settings(**settings)}  # type: ignore[arg-type]
+    return compare.compare(root, shards.sources(root), chosen, Engine(), 1)["fuzzy"]
 
 
 def verdicts(root: Path, source: str = "a") -> pa.Table:
@@ -156,6 +157,28 @@ def test_one_long_prompt_with_two_answers_is_two_examples(tmp_path: Path) -> Non
     assert groups(tmp_path, first, second, answer_threshold=0) == [0, 0]
 
 
+def test_a_copy_that_is_cut_into_turns_at_another_place_is_still_a_copy(tmp_path: Path) -> None:
+    words = english(13, 200).split()
+    early, late = (pair(" ".join(words[:at]), " ".join(words[at:])) for at in (20, 180))
+    reworded = pair(" ".join(words[:180]), "no not at all " + english(14, 16))
+    assert groups(tmp_path, early, late, reworded) == [0, 0, None]
+
+
+def test_a_word_that_is_cut_by_the_end_of_a_turn_is_one_word(tmp_path: Path) -> None:
+    text = english(17, 40)
+    at = next(n for n in range(60, 90) if text[n - 1].isalpha() and text[n].isalpha())
+    assert groups(tmp_path, pair(text[:at], text[at:]), [("user", text)], pair(text[:at] + ".", text[at:])) == [
+        0,
+        0,
+        None,
+    ]
+
+
+def test_a_reasoned_answer_is_no_copy_of_the_bare_one(tmp_path: Path) -> None:
+    question = english(15, 200)
+    assert groups(tmp_path, pair(question, "yes"), pair(question, english(16, 12) + " yes")) == [None, None]
+
+
 def test_a_fuzzy_cluster_contains_every_exact_copy_of_its_members(tmp_path: Path) -> None:
     text = english(11)
     write(tmp_path, "a", [pair("q", text), pair("q", text)], [pair("q", text + " end")])
@@ -215,7 +238,7 @@ def test_the_order_of_sources_does_not_change_the_bytes(tmp_path: Path) -> None:
     for name, order in (("one", ["a", "b"]), ("two", ["b", "a"])):
         write(tmp_path / name, "a", [pair("q", english(n)) for n in range(9)])
         write(tmp_path / name, "b", [pair("q", english(n) + " more") for n in range(5, 14)])
-        fuzzy.run(tmp_path / name, order, fuzzy.Settings(), Engine(), 1)
+        compare.compare(tmp_path / name, order, {"fuzzy": fuzzy.Settings()}, Engine(), 1)
     for source in ("a", "b"):
         first, second = (
             shards.read_manifest(shards.folder(tmp_path / n, "verdicts", "fuzzy", source)) for n in ("one", "two")
@@ -230,11 +253,22 @@ def test_a_bucket_larger_than_the_leaders_still_becomes_one_cluster(tmp_path: Pa
     assert groups(tmp_path, *copies, leaders=2, exact_numbers_below=0) == [0] * 30
 
 
-def test_too_little_memory_is_refused_before_any_work(tmp_path: Path) -> None:
-    write(tmp_path, "a", [pair("q", "a")])
-    with pytest.raises(ValueError, match="raise memory_gb or judge fewer sources"):
-        run(tmp_path, memory_gb=1e-9)
-    assert not (tmp_path / "work").exists()
+def test_a_little_memory_changes_no_byte(tmp_path: Path) -> None:
+    texts = [english(n % 40) + (" more" if n >= 40 else "") for n in range(90)]
+    for name, memory in (("much", 4), ("little", 1e-6)):
+        write(tmp_path / name, "a", [pair("q", text) for text in texts[:50]], [pair("q", text) for text in texts[50:]])
+        run(tmp_path / name, memory_gb=memory)
+    much, little = (
+        shards.read_manifest(shards.folder(tmp_path / n, "verdicts", "fuzzy", "a")) for n in ("much", "little")
+    )
+    assert much == little
+    assert max(verdicts(tmp_path / "much")["cluster_size"].to_pylist()) == 3
+
+
+def test_the_scratch_is_gone_afterwards(tmp_path: Path) -> None:
+    write(tmp_path, "a", [pair("q", english(1))])
+    run(tmp_path)
+    assert [p.name for p in (tmp_path / "work").iterdir()] == ["fuzzy"]
 
 
 def test_equal_band_hashes_are_as_frequent_as_the_jaccard_predicts() -> None:
@@ -253,6 +287,23 @@ def test_signatures_do_not_depend_on_how_a_table_is_sliced() -> None:
     part = sign(whole.slice(4, 3), Signing())
     for name in part.column_names:
         assert part[name].to_pylist() == sign(whole, Signing())[name].slice(4, 3).to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("text", "same", "other"),
+    [
+        ("2 + 3 = 5", "2+3=5", "2 - 3 = 5"),
+        ("so 12+-7", "so 12 + - 7", "so 12-+7"),
+        ("８×１", "8 * 1", "8/1"),
+        ("a + b, 3 of 4", "a b 3 of 4", "a b -3 of 4"),
+        ("价格，３０元，÷５", "价格 30元 /5", "价格 30元 *5"),
+        ("long words before the sum that follows: 10 / 4", "10/4", "10*4"),
+        ("x + y", "x - y", "x + 1"),
+    ],
+)
+def test_the_operators_are_those_next_to_a_digit(text: str, same: str, other: str) -> None:
+    found = sign(table("a", [[("user", t)] for t in (text, same, other)]), Signing())["operators"].to_pylist()
+    assert found[0] == found[1] != found[2]
 
 
 def test_the_answer_begins_where_the_last_assistant_turn_does() -> None:

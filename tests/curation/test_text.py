@@ -83,3 +83,27 @@ def test_fold_hashes_ignore_case_width_and_spacing_but_not_signs() -> None:
     assert len(set(same)) == 1
     other = fold_hashes(pa.array(["1+1", "1-1", "1 +1", "11", "", None])).tolist()
     assert len(set(other)) == 5
+
+
+@pytest.mark.parametrize("length", range(1, 26))
+def test_a_word_has_one_hash_wherever_it_stands(length: int) -> None:
+    word = "Abcdefgh9jklmnopqrstuvwxyz"[:length]
+    wide = "".join(chr(ord(c) + 0xFEE0) for c in word)
+    texts = [
+        word,
+        f"{word} and more words",
+        f"so {word}",
+        f"字{word}字" * 2,
+        f"({word.upper()})",
+        wide,
+        wide[:1] + word[1:],
+    ]
+    found = tokens(pa.array(texts))
+    first = [found.hashes[found.offsets[n] : found.offsets[n + 1]].tolist() for n in range(len(texts))]
+    assert all(first[0][0] in row for row in first)
+    assert bool(first[0][0] & int(DIGIT)) == (length >= 9)
+
+
+def test_words_that_share_their_first_letters_differ() -> None:
+    words = ["a" * n for n in range(1, 40)] + ["aé", "éa", "aaaaaaaaé", "é", "naïve", "naive"]
+    assert len(set(tokens(pa.array([" ".join(words)])).hashes.tolist())) == len(words)

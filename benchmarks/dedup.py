@@ -1,0 +1,232 @@
+"""Exact and fuzzy deduplication beside datatrove's MinHash and rensa, on a corpus with planted truth.
+
+python -m benchmarks.dedup [CORPUS] [--work FOLDER] [--subset 20000]. CORPUS holds parquet/ (id, lang, text), alpaca/ (the same as
+instruction and output, id as a string) and truth.parquet (id, lang, kind, base_id, cluster_id, j_w5: the Jaccard of word 5-grams
+to the base). datatrove reads whole clusters of about `--subset` records, since it would need hours for all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from benchmarks import measure, page, peers
+
+SCRIPTS = Path(__file__).parent / "scripts"
+HEAD = (
+    "tool",
+    "records",
+    "records / CPU-s",
+    "CPU-s",
+    "wall s",
+    "peak MiB",
+    "recall en J .8–.9 / ≥ .9",
+    "recall zh J .8–.9 / ≥ .9",
+    "exact found",
+    "precision en / zh",
+    "hard negatives removed",
+)
+STAGE = "benchmarks.scripts.dedup_stage"
+DATATROVE, RENSA = "datatrove[io,processing]==0.10.1", "rensa==0.5.0"
+LANGUAGES = ("en", "zh")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One tool's figures: `kept` names a SQL relation of the ids that stay, of the records `judged`."""
+
+    tool: str
+    records: int
+    cost: measure.Cost
+    kept: str
+    judged: str
+
+    @property
+    def rate(self) -> float:
+        """Records per CPU-second."""
+        return self.records / self.cost.cpu
+
+
+def main() -> None:
+    """Run everything on one corpus, print and write the section."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", type=Path, nargs="?", default=Path(".cuvee/dedup-corpus"))
+    parser.add_argument("--work", type=Path, default=Path(".cuvee/bench-dedup"))
+    parser.add_argument("--subset", type=int, default=20_000, help="records that datatrove reads")
+    chosen = parser.parse_args()
+    if not (chosen.corpus / "truth.parquet").is_file():
+        print(f"dedup: skipped, no {chosen.corpus}/truth.parquet; make bench-dedup ARGS=<corpus folder>")  # noqa: T201
+        return
+    work = chosen.work.absolute()
+    work.mkdir(parents=True, exist_ok=True)
+    con = duckdb.connect()
+    con.execute(f"CREATE TABLE truth AS SELECT * FROM read_parquet('{chosen.corpus}/truth.parquet')")
+    total = con.execute("SELECT count(*) FROM truth").fetchall()[0][0]
+    ours = _ours(chosen.corpus, work, total)
+    trove = _datatrove(con, chosen, work)
+    rows = [*ours, _rensa(chosen.corpus, work, total), *trove]
+    table = page.table(HEAD, [_cells(con, row) for row in rows])
+    versions = ["datatrove 0.10.1", "rensa 0.5.0"]
+    page.write("dedup", "Deduplication", f"{_sentence(total, chosen.subset)}\n\n{table}\n\n{_ratios(rows)}", versions)
+
+
+def _ours(corpus: Path, work: Path, total: int) -> list[Row]:
+    root, python = work / "root", Path(sys.executable)
+    shutil.rmtree(root, ignore_errors=True)
+    env = {
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_HOME": str(work / "prefect"),
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    }
+    curate: list[str | Path] = [
+        python,
+        "-m",
+        "flows",
+        "run",
+        "curate",
+        f"root={root}",
+        f"sources={corpus}/alpaca",
+        "stages=exact,fuzzy",
+    ]
+    whole = measure.run(curate, env)
+    both = measure.run([python, "-m", STAGE, root, "exact,fuzzy"])
+    kept = f"""(SELECT r.source_id::BIGINT AS id FROM read_parquet('{root}/records/*/*.parquet') AS r
+        JOIN read_parquet('{root}/keepers.parquet') AS k USING (id) WHERE k.keep)"""
+    rows = [
+        Row("Cuvée, exact + fuzzy, clusters and keepers written", total, both, _stored(work, "stage", kept), "truth"),
+        Row("Cuvée, `prefect run curate`, ingest included", total, whole, _stored(work, "whole", kept), "truth"),
+    ]
+    exact = measure.run([python, "-m", STAGE, root, "exact"])
+    limit = measure.run([python, "-c", READ, root])
+    return [
+        *rows,
+        Row("Cuvée, exact alone", total, exact, _stored(work, "exact", kept), "truth"),
+        Row("limit: reading the records' turns with one process", total, limit, "", "truth"),
+    ]
+
+
+READ = """
+import sys
+from pathlib import Path
+from curation import shards
+root = Path(sys.argv[1])
+for name in shards.sources(root):
+    for table in shards.read_shards(root / "records" / name, ["id", "content_hash", "turns"]):
+        table.nbytes
+"""
+
+
+def _stored(work: Path, name: str, relation: str) -> str:
+    """Write the ids down, since the next run replaces what they come from."""
+    path = work / f"{name}.parquet"
+    duckdb.connect().execute(f"COPY (SELECT id FROM {relation}) TO '{path}'")
+    return f"read_parquet('{path}')"
+
+
+def _listed(path: Path) -> str:
+    return f"read_csv('{path}', header = false, columns = {{'id': 'BIGINT'}})"
+
+
+def _rensa(corpus: Path, work: Path, total: int) -> Row:
+    python = peers.python("rensa", [RENSA, "pyarrow"])
+    cost = measure.run([python, SCRIPTS / "rensa_minhash.py", corpus / "parquet", work / "rensa"])
+    return Row("rensa, 128 permutations, 16 bands", total, cost, _listed(work / "rensa/kept.txt"), "truth")
+
+
+def _datatrove(con: duckdb.DuckDBPyConnection, chosen: argparse.Namespace, work: Path) -> list[Row]:
+    """Run datatrove with its English and its Chinese tokenizer on that language, and with one regular expression on all."""
+    total = con.execute("SELECT count(*) FROM truth").fetchall()[0][0]
+    share = max(1, total // chosen.subset)
+    con.execute(f"CREATE TABLE subset AS SELECT * FROM truth WHERE hash(cluster_id) % {share} = 0")
+    folder = work / "subset"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for part in range(4):
+        con.execute(
+            f"""COPY (SELECT p.* FROM read_parquet('{chosen.corpus}/parquet/*.parquet') AS p JOIN subset USING (id)
+            WHERE p.id % 4 = {part} ORDER BY id) TO '{folder}/part-{part}.parquet'"""
+        )
+    python = peers.python("datatrove-spacy", [DATATROVE, "spacy>=3.8,<4"])
+    runs: Sequence[tuple[str, str, str]] = (
+        ("datatrove MinHash as documented, English (spaCy)", "eng", "en"),
+        ("datatrove MinHash as documented, Chinese (`zho`)", "zho", "zh"),
+        ("datatrove MinHash, one regular expression as tokenizer", "regex", ""),
+    )
+    rows = []
+    for title, tokenizer, language in runs:
+        out = work / f"datatrove-{tokenizer}"
+        script: list[str | Path] = [
+            python,
+            SCRIPTS / "datatrove_minhash.py",
+            folder,
+            out,
+            tokenizer,
+            *([language] if language else []),
+        ]
+        judged = f"(SELECT * FROM subset WHERE lang = '{language}')" if language else "subset"
+        cost = measure.run(script)
+        records = con.execute(f"SELECT count(*) FROM {judged}").fetchall()[0][0]
+        rows.append(Row(title, records, cost, _listed(out / "kept.txt"), judged))
+    return rows
+
+
+def _cells(con: duckdb.DuckDBPyConnection, row: Row) -> list[object]:
+    costs = [row.tool, row.records, row.rate, row.cost.cpu, row.cost.wall, row.cost.peak_mb]
+    if not row.kept:
+        return [*costs, *["–"] * 5]
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE judged AS
+        SELECT t.*, t.id IN (SELECT id FROM {row.kept}) AS kept FROM {row.judged} AS t"""
+    )
+    con.execute(
+        """CREATE OR REPLACE TEMP TABLE groups AS
+        SELECT cluster_id, count(*) AS size, count(*) FILTER (NOT kept) AS removed FROM judged GROUP BY cluster_id"""
+    )
+    recalls = [
+        " / ".join(_caught(con, f"kind = 'near' AND lang = '{lang}' AND j_w5 >= {low} AND j_w5 < {high}")
+                   for low, high in ((0.8, 0.9), (0.9, 1.1)))
+        for lang in LANGUAGES
+    ]  # fmt: skip
+    precision = " / ".join(
+        _share(con, f"""SELECT sum(least(removed, size - 1)) / sum(removed) FROM groups
+            SEMI JOIN (SELECT id FROM judged WHERE lang = '{lang}') AS j ON j.id = cluster_id""")
+        for lang in LANGUAGES
+    )  # fmt: skip
+    hard = _share(con, "SELECT count(*) FILTER (NOT kept) / count(*) FROM judged WHERE kind = 'hardneg'", 5)
+    return [*costs, *recalls, _caught(con, "kind = 'exact'"), precision, hard]
+
+
+def _caught(con: duckdb.DuckDBPyConnection, which: str) -> str:
+    """Return the share of pairs, in clusters of two, of which at most one record stays."""
+    return _share(
+        con, f"SELECT avg((removed >= 1)::INT) FROM judged JOIN groups USING (cluster_id) WHERE size = 2 AND {which}"
+    )
+
+
+def _share(con: duckdb.DuckDBPyConnection, query: str, digits: int = 4) -> str:
+    value = con.execute(query).fetchall()[0][0]
+    return "–" if value is None or value != value else f"{value:.{digits}f}"  # noqa: PLR0124 - NaN is not itself
+
+
+def _ratios(rows: Sequence[Row]) -> str:
+    lines = [f"| {row.tool} | {rows[0].rate / row.rate:,.1f} × |" for row in rows[4:]]
+    return "\n".join(["| Cuvée's stage is faster than | by records / CPU-s |", "| --- | --- |", *lines])
+
+
+def _sentence(total: int, subset: int) -> str:
+    return (
+        f"{total:,} records of about 660 characters, 40% Chinese, with planted exact copies, edited copies of known Jaccard and hard "
+        f"negatives. Recall counts pairs in clusters of two; precision and hard negatives count removals. datatrove reads whole clusters "
+        f"of about {subset:,} records (its rate hardly depends on their number), everything else all. Peak is of the largest process."
+    )
+
+
+if __name__ == "__main__":
+    main()

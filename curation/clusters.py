@@ -1,0 +1,203 @@
+"""Rows that belong together, over the keys files of all sources; what the judges that compare records share.
+
+Rows count on from file to file, at most 2^32. Nothing here holds more than the spill's memory: hashes are sorted in passes,
+each over one range of them, and what is as long as the corpus lies in mapped arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+
+from curation.spill import Spill
+
+SORT_BYTES = 48  # a row in a pass of `equal`: its hash twice, its place, the packed key twice
+LOW = np.uint64(0xFFFFFFFF)
+HALF = np.uint64(32)
+HEADS = 8  # different hashes with the same first 32 bits that are told apart in one pass
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys files, in the order of the rows."""
+
+    paths: Sequence[Path]
+    rows: Sequence[int]  # of each file
+
+    @property
+    def total(self) -> int:
+        """Rows of all files."""
+        return sum(self.rows)
+
+    def column(self, number: int, name: str) -> pa.Array:
+        """Return one column of one file, mapped only as long as it is held."""
+        with pa.memory_map(str(self.paths[number])) as file:
+            column = pa.ipc.open_file(file).read_all()[name]
+        if column.num_chunks == 1:
+            return column.chunk(0)
+        return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """The clusters of n rows."""
+
+    ids: np.ndarray  # uint64[n, 2]: each record id as two big-endian halves
+    root: np.ndarray  # uint32[n]: equal for the rows of a cluster, and one of them
+    least: np.ndarray  # uint32[n], at a root: the row of the cluster's smallest id
+    size: np.ndarray  # int32[n], at a root: rows of the cluster
+
+    def columns(self, start: int, end: int, spill: Spill) -> tuple[pa.Array, pa.Array, pa.Array]:
+        """Return id, cluster_id (null where alone) and cluster_size of the rows start:end."""
+        root = self.root[start:end]
+        size = spill.take(self.size, root)
+        first = spill.take(self.ids, spill.take(self.least, root))
+        return uuids(self.ids[start:end]), uuids(first, null=size == 1), numeric(size)
+
+
+def values(column: pa.Array) -> np.ndarray:
+    """Return a column of numbers without a copy, whatever lies where it is null; to_numpy() would import pandas."""
+    kind: np.dtype = np.dtype(column.type.to_pandas_dtype())
+    buffer = column.buffers()[1]
+    if buffer is None:
+        return np.empty(0, kind)
+    return np.frombuffer(buffer, kind, len(column), column.offset * kind.itemsize)
+
+
+def nulls(column: pa.Array) -> np.ndarray:
+    """Return where a column is null (bool)."""
+    valid = column.buffers()[0]
+    if valid is None or not len(column):
+        return np.zeros(len(column), np.bool_)
+    bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
+    return np.equal(bits[column.offset : column.offset + len(column)], 0)
+
+
+def numeric(values: np.ndarray, null: np.ndarray | None = None) -> pa.Array:
+    """Return numbers as an Arrow column without a copy; pa.array() would import pandas, half a CPU-second a process."""
+    valid = None if null is None else pa.py_buffer(np.packbits(~null, bitorder="little"))
+    data = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [valid, data])
+
+
+def uuids(halves: np.ndarray, null: np.ndarray | None = None) -> pa.ExtensionArray:
+    """Return uint64[n, 2] as a column of ids."""
+    valid = None if null is None else pa.py_buffer(np.packbits(~null, bitorder="little"))
+    data = pa.py_buffer(np.ascontiguousarray(halves, ">u8"))
+    return pa.ExtensionArray.from_storage(pa.uuid(), pa.Array.from_buffers(pa.binary(16), len(halves), [valid, data]))
+
+
+def halves(column: pa.Array) -> np.ndarray:
+    """Return a null-free column of 16 bytes or of int64 as uint64[n, 2] or [n, 1], the bytes as they lie."""
+    storage = column.storage if isinstance(column, pa.ExtensionArray) else column
+    width = storage.type.byte_width // 8
+    buffer = storage.buffers()[1]
+    if len(storage) == 0 or buffer is None:
+        return np.empty((0, width), np.uint64)
+    return np.frombuffer(buffer, np.uint64, len(storage) * width, storage.offset * width * 8).reshape(-1, width)
+
+
+def record_ids(keys: Keys, spill: Spill) -> np.ndarray:
+    """Return the ids of all rows: see Clusters.ids."""
+    ids, row = spill.array(np.uint64, 2 * keys.total).reshape(-1, 2), 0
+    for number, count in enumerate(keys.rows):
+        ids[row : row + count] = halves(keys.column(number, "id")).byteswap()
+        row += count
+        spill.release()
+    return ids
+
+
+def numbers(count: int, spill: Spill) -> np.ndarray:
+    """Return 0, 1, … below `count` (uint32): every row a cluster of its own."""
+    rows = spill.array(np.uint32, count)
+    for start, end in spill.steps(count):
+        rows[start:end] = np.arange(start, end, dtype=np.uint32)
+    return rows
+
+
+def equal(keys: Keys, name: str, spill: Spill) -> np.ndarray:
+    """Return for each row the first row with the same hash in this column, itself where it is null (uint32)."""
+    first = numbers(keys.total, spill)
+    passes = spill.passes(keys.total, SORT_BYTES)
+    for number in range(passes):
+        found, rows = _in_range(keys, name, number, passes)
+        packed = found[:, 0] & ~LOW
+        packed |= np.arange(len(packed), dtype=np.uint64)
+        packed.sort()
+        _first(packed, found, rows, first)
+        spill.release()
+    return first
+
+
+def _in_range(keys: Keys, name: str, number: int, passes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the hashes of one of `passes` ranges (two equal halves where they have 64 bits), and their rows."""
+    found, rows, row = [], [], 0
+    for file, count in enumerate(keys.rows):
+        column = keys.column(file, name)
+        here = np.arange(row, row + count, dtype=np.uint32)
+        row += count
+        if column.null_count:
+            here, column = here[~nulls(column)], column.drop_null()
+        hashes = halves(column)
+        if passes > 1:
+            chosen = ((hashes[:, 0] >> HALF) * np.uint64(passes)) >> HALF == number
+            here, hashes = here[chosen], hashes[chosen]
+        found.append(hashes[:, [0, -1]])
+        rows.append(here)
+    return np.concatenate([np.empty((0, 2), np.uint64), *found]), np.concatenate([np.empty(0, np.uint32), *rows])
+
+
+@njit(cache=True, nogil=True)
+def _first(packed, found, rows, first):  # type: ignore[no-untyped-def]
+    """Walk the runs of equal first 32 bits, rows in order; a hash is the same where all its bits are."""
+    heads = np.empty(HEADS, np.int64)
+    count, run = 0, np.uint64(0)
+    for key in packed:
+        if key >> HALF != run:
+            count, run = 0, key >> HALF
+        at, head = np.int64(key & LOW), -1
+        for h in range(count):
+            if found[heads[h], 0] == found[at, 0] and found[heads[h], 1] == found[at, 1]:
+                head = heads[h]
+                break
+        if head >= 0:
+            first[rows[at]] = rows[head]
+        else:
+            heads[count % HEADS] = at
+            count = min(count + 1, HEADS)
+
+
+def sizes(root: np.ndarray, spill: Spill) -> np.ndarray:
+    """Return, at each root, how many rows have it (int32)."""
+    size = spill.array(np.int32, len(root))
+    for start, end in spill.steps(len(root)):
+        _count(root[start:end], size)
+    return size
+
+
+@njit(cache=True, nogil=True)
+def _count(root, size):  # type: ignore[no-untyped-def]
+    for one in root:
+        size[one] += 1
+
+
+def named(ids: np.ndarray, root: np.ndarray, spill: Spill) -> Clusters:
+    """Return the clusters of rows with equal roots, named by the smallest id in them."""
+    least = numbers(len(root), spill)
+    for start, end in spill.steps(len(root)):
+        _lower(ids, root, least, (start, end))
+    return Clusters(ids, root, least, sizes(root, spill))
+
+
+@njit(cache=True, nogil=True)
+def _lower(ids, root, least, span):  # type: ignore[no-untyped-def]
+    for row in range(span[0], span[1]):
+        if root[row] != row:
+            other = np.int64(least[root[row]])
+            if ids[row, 0] < ids[other, 0] or (ids[row, 0] == ids[other, 0] and ids[row, 1] < ids[other, 1]):
+                least[root[row]] = row

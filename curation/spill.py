@@ -1,0 +1,67 @@
+"""Arrays as large as the corpus, in files: mapped, so that a bounded part of them is in memory at a time."""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+GB = 1 << 30
+AROUND = 1 << 16  # bytes that one look at a mapped array may make resident: Linux maps 16 pages around a fault
+LOOKS = 4  # arrays that are looked at for one row
+PAGE = mmap.PAGESIZE
+
+
+class Spill:
+    """Hands out mapped arrays, and lets their pages go whenever the process holds more than half of its memory.
+
+    A quarter is left for what happens between two looks at the memory, a quarter for the rest of the process. The files have
+    no name: they vanish with the process, also when it is killed.
+    """
+
+    def __init__(self, folder: Path, memory_gb: float) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.share = int(memory_gb * GB) // 4
+        self._maps: list[mmap.mmap] = []
+
+    def array(self, kind: type[np.generic], count: int) -> np.ndarray:
+        """Return `count` zeros of this kind, in a file."""
+        size = max(1, count) * np.dtype(kind).itemsize
+        with tempfile.TemporaryFile(dir=self.folder) as file:
+            file.truncate(size)
+            mapped = mmap.mmap(file.fileno(), size)
+        self._maps.append(mapped)
+        return np.frombuffer(mapped, kind, count)
+
+    def release(self) -> None:
+        """Let the pages of every array go where memory is short; what was written stays in the files."""
+        if resident() > 2 * self.share:
+            for mapped in self._maps:
+                mapped.madvise(mmap.MADV_DONTNEED)
+
+    def steps(self, count: int) -> Iterator[tuple[int, int]]:
+        """Yield ranges start, end below `count`, so short that random looks at a few arrays stay within a share of the memory."""
+        step = max(1024, self.share // (AROUND * LOOKS))
+        for start in range(0, count, step):
+            yield start, min(count, start + step)
+            self.release()
+
+    def take(self, array: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return array[rows]."""
+        return np.concatenate([array[:0], *(array[rows[start:end]] for start, end in self.steps(len(rows)))])
+
+    def passes(self, rows: int, row_bytes: int) -> int:
+        """Return in how many passes to sort `rows` that cost `row_bytes` each while they are sorted."""
+        return max(1, -(-rows * row_bytes // max(1, self.share)))
+
+
+def resident() -> int:
+    """Return the bytes of this process that are in memory, mapped files included; 2^62 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+    except OSError:
+        return 1 << 62
