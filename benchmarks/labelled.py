@@ -6,7 +6,7 @@ reader would take either), script (blank: not labelled), stratum (what the turn 
     language whatever their strings say; what is quoted, names and titles do not count. Where two languages are left, one
     with two thirds of the words decides (a Han character is .6 of a word), else the one of the instruction. `und`: nothing
     is left. A lone common word of an alphabet, a docstring, or translated code is `en|und` or `und|zh`. Turns on which
-    a reader gave up (7 of 967) are left out.
+    a reader gave up (6 of 966) are left out.
 tests/curation/quality_cases.csv: finding, source, source_id, content_hash, right (1: a reader agrees with the finding).
 """
 
