@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from curation.text import buffers, classify, decode
+from curation.text import classify
+from curation.utf8 import buffers, decode
 
 SPACE, ZERO, UNDERSCORE, LINE = 32, 48, 95, 10
 WIDEST = 4  # bytes out for a byte in: a line break becomes " >_n"

@@ -30,7 +30,8 @@ from curation.decontaminate.forms import (
     low,
     numeral,
 )
-from curation.text import buffers, tokens
+from curation.text import tokens
+from curation.utf8 import buffers
 
 MARK = "\u0180"  # a letter of two bytes that no language of the corpus writes: stands where a sentence ends
 SPACED_MARK = (32, 0xC6, 0x80, 32)  # its bytes, between spaces
