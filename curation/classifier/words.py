@@ -23,7 +23,7 @@ def words(texts: pa.Array, sign: str = "") -> pa.LargeStringArray:
 
     `sign`, one ASCII character, stands before every token where given: an answer's words are other words than a prompt's.
     """
-    data, offsets = buffers(texts)
+    offsets, data = buffers(texts)
     room = WIDEST * int(offsets[-1] - offsets[0]) + 1
     out, ends = np.empty(room, np.uint8), np.zeros(len(offsets), np.int64)
     total = _words(data, offsets, out, ends, ord(sign) if sign else 0)

@@ -54,7 +54,7 @@ class Folded:
 
 def tokenise(texts: pa.Array | pa.ChunkedArray) -> Folded:
     """Return the folded tokens of a string column; a null counts as empty."""
-    data, offsets = buffers(texts)
+    offsets, data = buffers(texts)
     folded = np.empty(int(offsets[-1] - offsets[0]) * GROWTH + 1, np.uint8)
     starts = np.empty(len(offsets), np.int64)
     _fold(data, offsets, NUMERALS, folded, starts)
