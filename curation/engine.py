@@ -6,17 +6,18 @@ and writing, and returns how many records it handled. Whether a unit is done is 
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 from loguru import logger
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tqdm import tqdm
 
 RANKS_PER_WORKER = 4  # more ranks than workers, so that an unlucky share of the work does not decide the wall time
@@ -33,10 +34,19 @@ class Engine(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["local", "slurm", "ray"] = Field("local", description="local, slurm or ray")
-    partition: str = Field("", description="Slurm partition")
+    partition: str = Field("", description="Slurm partition, which kind=slurm needs")
     time: str = Field("24:00:00", description="Slurm time limit of one rank")
     mem_gb: int = Field(4, description="memory of one rank on Slurm or Ray, GiB")
     qos: str = Field("", description="Slurm QOS; empty where the cluster has none")
+    folder: str = Field(
+        ".cuvee/jobs", description="where Slurm and Ray jobs keep their scripts, notes and logs; every node must see it"
+    )
+
+    @model_validator(mode="after")
+    def _has_partition(self) -> Engine:
+        if self.kind == "slurm" and not self.partition:
+            raise ValueError("engine.kind=slurm needs engine.partition; `sinfo` lists the partitions")
+        return self
 
 
 def place(
@@ -44,7 +54,8 @@ def place(
 ) -> None:
     """Run `work` on every unit, the heaviest first in `units`, with a progress bar of `total` records.
 
-    `work` and the units must pickle. An exception in one unit ends the run; finished units keep their output.
+    `work` and the units must pickle. An exception in one unit ends the run; finished units keep their output. On a cluster
+    that is a RuntimeError with the unit's error in it, since neither Slurm nor Ray hands on what was raised.
     """
     if not units:
         return
@@ -54,12 +65,36 @@ def place(
     workers = max(1, min(workers, len(units), total // ROWS_PER_WORKER))
     count = min(len(units), workers * RANKS_PER_WORKER)
     ranks = [list(units[start::count]) for start in range(count)]
-    with tempfile.TemporaryDirectory(prefix="cuvee-") as folder:
+    shared = None if engine.kind == "local" else Path(engine.folder).absolute()
+    if shared:
+        shared.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="cuvee-", dir=shared) as folder:
         progress = Path(folder) / "progress"
         progress.mkdir()
         executor = _executor(engine, Place(ranks, work, progress), count, workers, folder)
-        with _bar(progress, title, total), _light_workers():
-            executor.run()
+        with _bar(progress, title, total):
+            if not shared:
+                with _light_workers():
+                    executor.run()
+                return
+            with suppress(subprocess.CalledProcessError):  # what `sbatch --wait` ends with where a rank failed
+                executor.run()
+        _check(engine, ranks, progress)
+
+
+def _check(engine: Engine, ranks: Sequence[Sequence[Any]], progress: Path) -> None:
+    """Raise RuntimeError where a rank did not note every unit as done."""
+    from curation.rank import errors
+
+    for rank, units in enumerate(ranks):
+        notes = progress / str(rank)
+        done = len(notes.read_text().splitlines()) if notes.is_file() else 0
+        if done < len(units):
+            error = errors(progress) / str(rank)
+            why = error.read_text() if error.is_file() else "it never came to its first error: see the job's own log"
+            raise RuntimeError(
+                f"{engine.kind}: rank {rank} of {len(ranks)} ended after {done} of {len(units)} units; {why}"
+            )
 
 
 def _executor(engine: Engine, step: Any, tasks: int, workers: int, folder: str) -> Any:
@@ -71,6 +106,7 @@ def _executor(engine: Engine, step: Any, tasks: int, workers: int, folder: str) 
         return SlurmPipelineExecutor(
             [step], tasks=tasks, workers=workers, time=engine.time, partition=engine.partition, qos=engine.qos,
             mem_per_cpu_gb=engine.mem_gb, logging_dir=folder, sbatch_args={"wait": ""},
+            venv_path=f"{sys.prefix}/bin/activate" if sys.prefix != sys.base_prefix else None,
         )  # fmt: skip
     return RayPipelineExecutor([step], tasks=tasks, workers=workers, mem_per_cpu_gb=engine.mem_gb, logging_dir=folder)
 

@@ -26,8 +26,18 @@ class Place(PipelineStep):  # type: ignore[misc]  # datatrove ships no types
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Any]:  # noqa: ARG002 - datatrove's interface
         """Work through the units of this rank, a line in its notes for each; yields nothing."""
-        with (self.progress / str(rank)).open("a") as notes:
+        with (self.progress / str(rank)).open("w") as notes:  # a retried rank begins anew
             for unit in self.ranks[rank]:
-                notes.write(f"{self.work(unit)}\n")
+                try:
+                    notes.write(f"{self.work(unit)}\n")
+                except Exception as error:  # whatever it is, neither Slurm nor Ray hands it on
+                    errors(self.progress).mkdir(exist_ok=True)
+                    (errors(self.progress) / str(rank)).write_text(f"{type(error).__name__}: {error}")
+                    raise
                 notes.flush()
         yield from ()
+
+
+def errors(progress: Path) -> Path:
+    """Return where ranks note what they ended with: a file of the rank's number."""
+    return progress.with_name("errors")

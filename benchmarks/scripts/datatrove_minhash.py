@@ -67,8 +67,9 @@ def main() -> None:
         LocalPipelineExecutor(
             pipeline, tasks=tasks, workers=min(tasks, WORKERS), logging_dir=f"{work}/logs/{name}", skip_completed=False
         ).run()
+    # The writer leaves out what is zero, an id too.
     lines = [line for path in Path(work, "out").glob("*.jsonl") for line in path.open(encoding="utf-8")]
-    Path(work, "kept.txt").write_text("\n".join(str(json.loads(line)["id"]) for line in lines))
+    Path(work, "kept.txt").write_text("\n".join(str(json.loads(line).get("id", 0)) for line in lines))
 
 
 if __name__ == "__main__":

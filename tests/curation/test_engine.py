@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -30,3 +33,41 @@ def test_no_units_is_no_work() -> None:
 def test_a_failing_unit_ends_the_run_with_its_own_error() -> None:
     with pytest.raises(ValueError, match="unit 0 is broken"):
         place([0], fail, Engine(), 1, "fail", 1)
+
+
+@pytest.fixture(params=["slurm", "ray"])
+def cluster(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """A real cluster of one node or more, where there is one; its workers find the functions of this module."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    if request.param == "ray" and find_spec("ray") is None:
+        pytest.skip("Ray is not installed (the extra `ray`)")
+    if request.param == "slurm" and (
+        not shutil.which("sbatch")
+        or subprocess.run(["sinfo", "--noheader", "--states=idle,mixed"], capture_output=True, check=False).stdout
+        == b""
+    ):
+        pytest.skip("no Slurm here: `sbatch` is missing or no node is up")
+    asked = ["sinfo", "--noheader", "--format=%R"] if request.param == "slurm" else ["echo"]
+    partition = subprocess.run(asked, capture_output=True, check=True, text=True).stdout.split()[:1]
+    return Engine(
+        kind=request.param, partition="".join(partition), mem_gb=1, time="00:05:00", folder=str(tmp_path / "jobs")
+    )
+
+
+def test_a_cluster_does_every_unit_once(cluster: Engine, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    place(list(range(5)), partial(touch, tmp_path / "out"), cluster, 2, "touch", 20_000)
+    assert sorted(int(p.name) for p in (tmp_path / "out").iterdir()) == list(range(5))
+    assert list((tmp_path / "jobs").iterdir()) == []
+
+
+def test_a_unit_that_fails_on_a_cluster_is_told_with_its_own_error(cluster: Engine) -> None:
+    with pytest.raises(
+        RuntimeError, match=rf"{cluster.kind}: rank 0 of 2 ended after 0 of 1 units; .*unit 0 is broken"
+    ):
+        place([0, 1], fail, cluster, 2, "fail", 20_000)
+
+
+def test_slurm_needs_a_partition() -> None:
+    with pytest.raises(ValueError, match=r"engine.kind=slurm needs engine.partition"):
+        Engine(kind="slurm")
