@@ -9,8 +9,20 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 from datatrove.data import Document
 from datatrove.pipeline.decont.n_grams import NGramsDecontFilter, NGramsDecontIndexer
+
+
+class Indexer(NGramsDecontIndexer):
+    """The indexer without the download of lighteval's own tasks, which it would add to the items given."""
+
+    def save(self, labels: list[str]) -> None:
+        """Write the hashes of the labels' n-grams as NGramsDecontIndexer.run does."""
+        hashes = {value for label in labels for value in self.compute_hashes(label)}
+        with self.output_folder.open("items.index.hashes", mode="wb") as out:
+            np.array(list(hashes), dtype=self.config.hash_config.np_descr).tofile(out)
+
 
 LANGUAGES = {"en": "eng", "zh": "zho"}
 
@@ -21,14 +33,15 @@ def main(folder: Path) -> None:
     records = [json.loads(line) for line in (folder / "records.jsonl").open(encoding="utf-8")]
     found = [0] * len(records)
     costs = {}
+    NGramsDecontIndexer._requires_dependencies = []  # noqa: SLF001 - lighteval, for tasks that it downloads itself
     for lang, language in LANGUAGES.items():
         index = folder / f"index-{lang}"
         began = time.process_time()
-        docs = [Document(text=i["text"], id=str(n)) for n, i in enumerate(items) if i["lang"] == lang]
-        NGramsDecontIndexer(str(index), language=language).run(iter(docs))
+        labels = [i["text"] for i in items if i["lang"] == lang]
+        Indexer(str(index), language=language).save(labels)
         built = time.process_time()
         judge = NGramsDecontFilter(str(index), language=language)
-        judge.filter(Document(text=docs[0].text, id="warm"))  # loads the index
+        judge.filter(Document(text=labels[0], id="warm"))  # loads the index
         loaded = time.process_time()
         mine = [n for n, r in enumerate(records) if r["lang"] == lang]
         for n in mine:
