@@ -73,7 +73,7 @@ def _write(folder: Path, benchmarks: Sequence[Benchmark], cases: Sequence[Case])
 
 def _body(asked: argparse.Namespace, cases: Sequence[Case], ours: measure.Cost, theirs: measure.Cost) -> str:
     mine, other = json.loads(ours.out.splitlines()[-1]), json.loads(theirs.out.splitlines()[-1])
-    named = [c.item in items for c, items in zip(cases, mine["items"], strict=True)]
+    named = [hit and c.item in items for c, hit, items in zip(cases, mine["found"], mine["items"], strict=True)]
     planted = [n for n, c in enumerate(cases) if c.kind != "clean"]
 
     def rows(key: Callable[[Case], str], numbers: Sequence[int]) -> list[list[object]]:

@@ -14,7 +14,7 @@ from datatrove.data import Document
 from datatrove.pipeline.decont.n_grams import NGramsDecontFilter, NGramsDecontIndexer
 
 
-class Indexer(NGramsDecontIndexer):
+class Indexer(NGramsDecontIndexer):  # type: ignore[misc]
     """The indexer without the download of lighteval's own tasks, which it would add to the items given."""
 
     def save(self, labels: list[str]) -> None:
