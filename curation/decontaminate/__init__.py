@@ -17,7 +17,9 @@ their operators only are the same tokens; pictures. Traditional and simplified c
 question in which a telling word was exchanged is another question ("copper" for "iron"), and is kept where that word has
 15% of the bits. A question whose passage is a benchmark's is a near copy, whatever it asks.
 
-Measured on 59 development benchmarks (98,311 items) and 239,992 instruction records: 35 µs a record of 430 characters.
+Measured on 59 development benchmarks (98,311 items) and 239,992 instruction records: 35 µs of CPU a record of 430 characters,
+12,834 records contaminated; one of 49,599 records of sources that are clean by inspection, truly so. docs/BENCHMARKS.md has
+the recall on planted copies.
 """
 
 from curation.decontaminate.settings import Settings
