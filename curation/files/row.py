@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_ROW = 64 << 20  # bytes of one row: a book is 1 MB, so more than this is a file without line ends
 MAX_DOCUMENT = 1 << 30  # bytes of a document that only parses whole (JSON object, YAML, zipped Parquet)
@@ -15,8 +14,7 @@ MAX_CELL = 16 << 20  # characters of one CSV cell: Python's default of 131,072 i
 EXCERPT = 500  # characters
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row as parsed: usually a dict; a list for a headerless table or a bare list of turns; a string for text."""
 
     file: str  # the file's own name, with `!member` for a file inside an archive
@@ -24,8 +22,7 @@ class Row:
     value: Any
 
 
-@dataclass(frozen=True)
-class Bad:
+class Bad(NamedTuple):
     """What could not be read: one row, or the whole file (or its rest) where `number` is None."""
 
     file: str

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,12 +13,14 @@ from curation import files, shards
 from curation.engine import Engine, place
 from curation.identity import code, digest, file_digest
 from curation.ingest import hub
-from curation.ingest.rows import Kept, Normalise, Quarantined, Rows
+from curation.ingest.batch import Limits, Normaliser, records
+from curation.ingest.rows import Quarantined, Read, Rows
 from curation.ingest.sources import Source
-from curation.record import QUARANTINE, RECORD, ids
+from curation.record import QUARANTINE, RECORD
 
 STAGE, QUARANTINED = "ingest", "quarantine"
-SHARD_CHARS = 200_000_000  # of text in one shard: far below the 2 GiB that one Arrow string column may hold
+SHARD_BYTES = 200_000_000  # of text in one shard: far below the 2 GiB that one Arrow string column may hold
+BATCH_ROWS, BATCH_CHARS = 4_096, 4_000_000  # normalised and hashed at a time: enough to make a call of a kernel cheap
 ROW_BYTES = 250  # of a compressed file to a record, for the progress bar alone
 
 
@@ -43,25 +44,25 @@ class Unit:
     root: Path
     source: Source
     settings: Settings
-    normalise: Normalise
+    normaliser: Normaliser
     key: str
 
 
-def key(source: Source, settings: Settings, normalise: Normalise) -> str:
+def key(source: Source, settings: Settings, normaliser: Normaliser) -> str:
     """Return the identity of a source's records: of its bytes, the settings and the code. Its place on disk does not count."""
     said = source.model_dump(mode="json", exclude={"path"})
     content = file_digest(source.path) if source.path else hub.identity(source.hub)
-    return digest(said, settings, code("curation.ingest.run"), code(normalise.__module__), content)
+    return digest(said, settings, code("curation.ingest.run"), code(normaliser.turns.__module__), content)
 
 
 def run(
-    root: Path, sources: Sequence[Source], settings: Settings, engine: Engine, workers: int, normalise: Normalise
+    root: Path, sources: Sequence[Source], settings: Settings, engine: Engine, workers: int, normaliser: Normaliser
 ) -> dict[str, tuple[int, int]]:
     """Ingest every source that is not done yet; returns source → (records, quarantined rows), of the done ones too.
 
-    `normalise` is curation.normalise.normalise, handed in because stages do not import each other.
+    `normaliser` holds functions of curation.normalise, handed in because stages do not import each other.
     """
-    units = [Unit(root, s, settings, normalise, key(s, settings, normalise)) for s in sources]
+    units = [Unit(root, s, settings, normaliser, key(s, settings, normaliser)) for s in sources]
     todo = [u for u in units if not shards.is_done(shards.folder(root, "records", u.source.name), u.key)]
     todo.sort(key=lambda u: -_size(u.source))
     place(todo, ingest, engine, workers, STAGE, sum(_size(u.source) for u in todo) // ROW_BYTES)
@@ -82,63 +83,69 @@ def _counts(root: Path, source: str) -> tuple[int, int]:
 def ingest(unit: Unit) -> int:
     """Write one source's records and quarantine; returns the records. Raises RuntimeError where rows were lost."""
     name = unit.source.name
-    records, quarantine = shards.folder(unit.root, "records", name), _Quarantine(unit)
+    folder, quarantine = shards.folder(unit.root, "records", name), _Quarantine(unit)
     tally = _Tally()
-    kept = shards.write_tables(records, unit.key, _tables(unit, quarantine, tally), RECORD)
+    kept = shards.write_tables(folder, unit.key, _shards(_tables(unit, quarantine, tally), unit.settings), RECORD)
     quarantine.finish()
-    if tally.rows != kept + quarantine.rows:
+    if tally.read != kept + quarantine.rows:
         raise RuntimeError(
-            f"{name}: {tally.rows} rows read, but {kept} records and {quarantine.rows} quarantined rows written"
+            f"{name}: {tally.read} conversations read, but {kept} records and {quarantine.rows} quarantined rows written"
         )
-    shards.finish(records, STAGE, name, unit.key, {"rows": tally.rows, QUARANTINED + "d": quarantine.rows})
+    shards.finish(folder, STAGE, name, unit.key, {"rows": tally.rows, QUARANTINED + "d": quarantine.rows})
     return kept
 
 
 @dataclass
 class _Tally:
     rows: int = 0
+    read: int = 0  # conversations, of which a row may hold several, and rows that hold none
 
 
 def _tables(unit: Unit, quarantine: _Quarantine, tally: _Tally) -> Iterator[pa.Table]:
-    source = unit.source
-    rows = Rows(source, unit.normalise, unit.settings.max_chars, unit.settings.max_meta)
-    batch: list[Kept] = []
+    source, limits = unit.source, Limits(unit.settings.max_chars, unit.settings.max_meta)
+    rows = Rows(source)
+    batch: list[Read | Quarantined] = []
     chars = 0
     for item in files.read(source.path) if source.path else hub.read(source.hub):
         tally.rows += 1
-        found = rows.convert(item)
-        if isinstance(found, Quarantined):
-            quarantine.add(found)
-            continue
-        batch.append(found)
-        chars += len(found.meta) + sum(len(content) for _, content in found.turns)
-        if len(batch) >= unit.settings.rows_per_shard or chars >= SHARD_CHARS:
-            yield table(batch, source)
+        for one in rows.read(item):
+            batch.append(one)
+            chars += 0 if type(one) is Quarantined else sum(map(_length, one.turns))
+        if len(batch) >= BATCH_ROWS or chars >= BATCH_CHARS:
+            yield _recorded(batch, unit, limits, quarantine, tally)
             batch, chars = [], 0
     if batch:
-        yield table(batch, source)
+        yield _recorded(batch, unit, limits, quarantine, tally)
 
 
-def table(batch: list[Kept], source: Source) -> pa.Table:
-    """Return records as a table of schema RECORD."""
-    turns = [turn for kept in batch for turn in kept.turns]
-    offsets = np.zeros(len(batch) + 1, np.int32)
-    np.cumsum([len(kept.turns) for kept in batch], out=offsets[1:])
-    field = RECORD.field("turns").type.value_type
-    said = pa.StructArray.from_arrays(
-        [pa.array([t[0] for t in turns], pa.string()), pa.array([t[1] for t in turns], pa.string())], fields=list(field)
-    )
-    columns = [
-        ids([kept.id for kept in batch]),
-        ids([kept.content_hash for kept in batch]),
-        pa.repeat(source.name, len(batch)),
-        pa.array([kept.source_id for kept in batch], pa.string()),
-        pa.repeat(source.licence, len(batch)),
-        pa.ListArray.from_arrays(pa.array(offsets), said, type=RECORD.field("turns").type),
-        ids([None] * len(batch)),
-        pa.array([kept.meta for kept in batch], pa.string()),
-    ]
-    return pa.table(columns, schema=RECORD)
+def _length(turn: tuple[str, str]) -> int:
+    return len(turn[1])
+
+
+def _recorded(
+    batch: list[Read | Quarantined], unit: Unit, limits: Limits, quarantine: _Quarantine, tally: _Tally
+) -> pa.Table:
+    tally.read += len(batch)
+    table, refused = records(batch, unit.source, unit.normaliser, limits)
+    quarantine.add(refused)
+    return table
+
+
+def _shards(tables: Iterator[pa.Table], settings: Settings) -> Iterator[pa.Table]:
+    """Yield the rows of `tables` in tables of rows_per_shard, or fewer where their text is too much for one."""
+    held: list[pa.Table] = []
+    rows = size = 0
+    for table in tables:
+        held.append(table)
+        rows, size = rows + table.num_rows, size + table.nbytes
+        while rows >= settings.rows_per_shard or size >= SHARD_BYTES:
+            whole = pa.concat_tables(held)
+            cut = min(rows, settings.rows_per_shard)
+            yield whole.slice(0, cut).combine_chunks()
+            held = [whole.slice(cut)]
+            rows, size = rows - cut, held[0].nbytes
+    if rows:
+        yield pa.concat_tables(held).combine_chunks()
 
 
 class _Quarantine:
@@ -156,11 +163,12 @@ class _Quarantine:
         for stale in self.folder.glob("*.parquet"):
             stale.unlink()
 
-    def add(self, row: Quarantined) -> None:
-        self.rows += 1
-        self.batch.append(row)
-        if len(self.batch) >= self.unit.settings.rows_per_shard:
-            self._flush()
+    def add(self, rows: list[Quarantined]) -> None:
+        self.rows += len(rows)
+        for row in rows:
+            self.batch.append(row)
+            if len(self.batch) >= self.unit.settings.rows_per_shard:
+                self._flush()
 
     def _flush(self) -> None:
         columns = list(zip(*self.batch, strict=True))

@@ -16,6 +16,7 @@ REFERENCES = ("ground_truth", "reference", "best answer", "std_answer")
 ANSWERS = ("output", "response", "completion", "answer", "target", "targets", "target_output", "outputs", "responses",
            "completions", "assistant", "bot", "gpt", "reply", "a", "canonical_solution", "generated_solution", "solution",
            "回答", "答案", "回复", *REFERENCES)  # fmt: skip
+DEFINITIONS = ("definition",)
 TWOFOLD = frozenset({*PROMPTS, *INPUTS}) & frozenset(ANSWERS)  # names that may be either side
 PLAIN = frozenset({"instruction", "input", "output"})
 SCORES = ("overall_score", "score", "rating", "is_correct")

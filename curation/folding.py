@@ -1,0 +1,151 @@
+"""record.fold and record.content_hash over whole columns of text, in compiled code; what it cannot do it leaves to them.
+
+A text is folded here character by character, by a table: right as long as no character acts on its neighbours, as
+combining marks do. A record with such a character is folded by `record.content_hash`; the hashes are the same.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+from numba import njit
+
+from curation.record import ROLES, Turn, content_hash, fold
+from curation.utf8 import buffers, decode
+
+LIMIT = 0x20000  # code points in the tables; rarer ones (Han of 1990s extensions and later, tags) take the slow way
+AS_IS, SPACE, MAPPED, ACTING = 0, 1, 2, 3  # what a character does to its text
+HANGUL = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))  # vowels and finals, which join the syllable before
+ROOM = 64  # bytes, more than one folded character takes (33)
+
+
+class Table(NamedTuple):
+    """kind: uint8[LIMIT]; the folded form of a MAPPED character c is data[starts[c]:starts[c + 1]]; plain: of ASCII."""
+
+    kind: np.ndarray
+    starts: np.ndarray
+    data: np.ndarray
+    plain: np.ndarray
+
+
+@cache
+def acting() -> frozenset[str]:
+    """Return the characters that may combine with, or move past, the one before them."""
+    found = {chr(c) for c in HANGUL}
+    for code in range(LIMIT):
+        character = chr(code)
+        if unicodedata.combining(character):
+            found.add(character)
+        parts = unicodedata.decomposition(character).split()
+        if len(parts) == 2 and parts[0][0] != "<":
+            found.add(chr(int(parts[1], 16)))
+    return frozenset(found)
+
+
+@cache
+def _table() -> Table:
+    """Return what `record.fold` does to each character on its own."""
+    acts = acting()
+    kind, starts = np.zeros(LIMIT, np.uint8), np.zeros(LIMIT + 1, np.int64)
+    data = bytearray()
+    for code in range(LIMIT):
+        character = chr(code)
+        starts[code] = len(data)
+        wide = unicodedata.normalize("NFKC", character)
+        folded = wide.casefold()
+        if not acts.isdisjoint(wide) or 0xD800 <= code < 0xE000 or (len(folded) > 1 and len(folded.split()[0]) < len(folded)):
+            kind[code] = ACTING
+        elif folded.isspace():
+            kind[code] = SPACE
+        elif folded != character:
+            kind[code] = MAPPED
+            data += folded.encode()
+    starts[LIMIT] = len(data)
+    plain = np.array([ord(fold(chr(code)) or " ") for code in range(0x80)], np.uint8)
+    return Table(kind, starts, np.frombuffer(bytes(data), np.uint8), plain)
+
+
+def content_hashes(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array, records: Sequence[list[Turn]]) -> list[bytes]:
+    """Return record.content_hash of each record: turns offsets[i]:offsets[i + 1] of `roles` (index in ROLES) and `contents`.
+
+    `records` holds the same turns as Python strings, for those that are folded there.
+    """
+    starts, data = buffers(contents)
+    out = np.empty(2 * int(starts[-1] - starts[0]) + ROOM * (len(roles) + 1), np.uint8)
+    ends = np.zeros(len(offsets), np.int64)
+    hard = np.zeros(len(records), np.bool_)
+    names = np.zeros((len(ROLES), 16), np.uint8)
+    for row, role in enumerate(ROLES):
+        names[row, : len(role)] = np.frombuffer(role.encode(), np.uint8)
+    _fold(offsets, roles, names, starts, data, tuple(_table()), out, ends, hard)
+    view = memoryview(out)
+    bounds = ends.tolist()
+    digest = xxhash.xxh3_128_digest
+    found = [digest(view[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    for row in np.flatnonzero(hard).tolist():
+        found[row] = content_hash(records[row])
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _fold(offsets, roles, names, starts, data, table, out, ends, hard):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    """Write what content_hash hashes of each record, one after another; `hard` marks those that the table cannot fold."""
+    at = 0
+    for record in range(len(offsets) - 1):
+        ends[record] = at
+        for turn in range(offsets[record], offsets[record + 1]):
+            for byte in names[roles[turn]]:
+                if byte == 0:
+                    break
+                out[at] = byte
+                at += 1
+            out[at] = 0x1F
+            at = _folded(data, starts[turn], starts[turn + 1], table, out, at + 1)
+            if at < 0:
+                hard[record] = True
+                at = ends[record]
+                break
+            out[at] = 0x1E
+            at += 1
+    ends[len(offsets) - 1] = at
+
+
+@njit(cache=True, nogil=True)
+def _folded(data, position, end, table, out, at):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    """Fold one text into `out` from `at` on; returns where it ends, or -1 where it cannot be folded here."""
+    kind, forms, form_data, plain = table
+    begin, limit = at, len(out) - ROOM
+    while position < end:
+        if at > limit:
+            return -1
+        code = np.int64(data[position])
+        if code < 0x80:  # most of the world's instructions, and half of the time
+            letter = plain[code]
+            if letter != 0x20 or (at > begin and out[at - 1] != 0x20):
+                out[at] = letter
+                at += 1
+            position += 1
+            continue
+        code, width = decode(data, position, end)
+        if code >= LIMIT or kind[code] == ACTING:
+            return -1
+        if kind[code] == SPACE:
+            if at > begin and out[at - 1] != 0x20:
+                out[at] = 0x20
+                at += 1
+        elif kind[code] == MAPPED:
+            for i in range(forms[code], forms[code + 1]):
+                out[at] = form_data[i]
+                at += 1
+        else:
+            for i in range(position, position + width):
+                out[at] = data[i]
+                at += 1
+        position += width
+    return at - 1 if at > begin and out[at - 1] == 0x20 else at

@@ -1,0 +1,178 @@
+"""Conversations as read → a table of records, many at a time: their texts are looked at and hashed in compiled code.
+
+Only a conversation that normalising would change comes back into Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from curation.folding import content_hashes
+from curation.ingest.rows import Quarantined, Read, as_json, quarantined
+from curation.ingest.sources import Source
+from curation.record import ID, RECORD, ROLES, Turn, ids, record_ids
+
+CODES = {role: code for code, role in enumerate(ROLES)}
+FIRST = ("tools", "container")  # kept whole when meta has to be cut: without them the turns cannot be used
+
+
+class Normaliser(NamedTuple):
+    """`turns` and `unsettled` of curation.normalise, handed in because stages do not import each other."""
+
+    turns: Callable[[list[Turn]], list[Turn]]
+    unsettled: Callable[[np.ndarray, np.ndarray, pa.Array], np.ndarray]  # 0: `turns` changes nothing, 2: holds NUL
+
+
+class Limits(NamedTuple):
+    """Characters that one conversation, and the meta of one, may have."""
+
+    chars: int
+    meta: int
+
+
+class _Flat(NamedTuple):
+    """Turns of many conversations, one after the other."""
+
+    offsets: np.ndarray
+    roles: np.ndarray
+    contents: pa.StringArray
+
+
+def records(
+    read: list[Read | Quarantined], source: Source, normaliser: Normaliser, limits: Limits
+) -> tuple[pa.Table, list[Quarantined]]:
+    """Return the records of what was read, in order, as a table of schema RECORD, and all that is none, in order."""
+    refused = {n: one for n, one in enumerate(read) if isinstance(one, Quarantined)}
+    talks = [[] if isinstance(one, Quarantined) else one.turns for one in read]
+    try:
+        flat = _flat(talks)
+    except UnicodeEncodeError:
+        for n, turns in enumerate(talks):
+            one = read[n]
+            if isinstance(one, Read) and any(_is_broken(content) for _, content in turns):
+                refused[n], talks[n] = quarantined(one.row, "lone_surrogate", "half of a UTF-16 pair in its text"), []
+        flat = _flat(talks)
+    fields = [{} if isinstance(one, Quarantined) else one.fields for one in read]
+    state = normaliser.unsettled(flat.offsets, flat.roles, flat.contents)
+    look = np.flatnonzero((state > 0) | _odd(flat, limits)).tolist()
+    for n in look:
+        one = read[n]
+        if n in refused or isinstance(one, Quarantined):
+            continue
+        found = _settled(one, int(state[n]), normaliser, limits)
+        if isinstance(found, Quarantined):
+            refused[n] = found
+        else:
+            talks[n], before = found
+            fields[n] = {**one.fields, "before_first_user": before} if before else one.fields
+    kept = [n for n in range(len(read)) if n not in refused] if refused else range(len(read))
+    if look or refused:
+        talks = [talks[n] for n in kept]
+        flat = _flat(talks)
+    meta = [bounded_meta(fields[n], limits.meta) if fields[n] else "{}" for n in kept]
+    source_ids = [one.source_id for n in kept if isinstance(one := read[n], Read)]
+    return _table(source, source_ids, talks, flat, meta), [refused[n] for n in sorted(refused)]
+
+
+def _flat(talks: list[list[Turn]]) -> _Flat:
+    """Lay turns out flat; raises UnicodeEncodeError where a text holds half of a UTF-16 pair."""
+    offsets = np.zeros(len(talks) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, talks), np.int64, len(talks)), out=offsets[1:])
+    turns = list(chain.from_iterable(talks))
+    roles = np.array([CODES[role] for role, _ in turns], np.uint8)
+    return _Flat(offsets, roles, pa.array([content for _, content in turns], pa.string()))
+
+
+def _is_broken(content: str) -> bool:
+    try:
+        content.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _odd(flat: _Flat, limits: Limits) -> np.ndarray:
+    """Say which conversations may be too long, hold nothing, or do not begin with the user (after system turns)."""
+    count = len(flat.offsets) - 1
+    odd = np.diff(flat.offsets) == 0
+    if not len(flat.roles):
+        return odd
+    ends = np.frombuffer(flat.contents.buffers()[1], np.int32, len(flat.contents) + 1)
+    odd |= np.diff(ends[flat.offsets].astype(np.int64)) > limits.chars  # bytes, of which there are at least as many
+    first = flat.roles[np.minimum(flat.offsets[:-1], len(flat.roles) - 1)]
+    second = flat.roles[np.minimum(flat.offsets[:-1] + 1, len(flat.roles) - 1)]
+    led = (np.diff(flat.offsets) > 1) & (first == CODES["system"]) & (second == CODES["user"])
+    return np.asarray(odd | ~((first == CODES["user"]) | led), np.bool_).reshape(count)
+
+
+def _settled(
+    one: Read, state: int, normaliser: Normaliser, limits: Limits
+) -> tuple[list[Turn], list[str]] | Quarantined:
+    """Return the turns of one record in their normal form, and what was said before the user spoke; or why it is none."""
+    if state == 2:
+        return quarantined(one.row, "nul", "a NUL character in its text: the file was damaged or is binary")
+    turns, before = opened(normaliser.turns(one.turns) if state else one.turns)
+    if not turns:
+        return quarantined(one.row, "empty_conversation", "no turn with text in it")
+    length = sum(len(content) for _, content in turns)
+    if length > limits.chars:
+        detail = f"{length:,} characters; the limit is {limits.chars:,} (max_chars)"
+        return quarantined(one.row, "too_long", detail)
+    return turns, before
+
+
+def opened(turns: list[Turn]) -> tuple[list[Turn], list[str]]:
+    """Return the turns from the first user turn on (after system turns), and what was said before it.
+
+    No chat template can train on an answer that comes first; nothing is lost, it goes to meta.
+    """
+    if turns and turns[0][0] == "user":
+        return turns, []
+    first = next((i for i, (role, _) in enumerate(turns) if role == "user"), None)
+    if first is None:
+        return turns, []
+    before = [t for t in turns[:first] if t[0] != "system"]
+    return [t for t in turns[:first] if t[0] == "system"] + turns[first:] if before else turns, [c for _, c in before]
+
+
+def bounded_meta(fields: dict[Any, Any], limit: int) -> str:
+    """Return the fields as a JSON object of at most `limit` characters or so; `cut` gives the length of each left out."""
+    try:
+        whole = as_json(fields)
+    except RecursionError:
+        fields = {k: v for k, v in fields.items() if not isinstance(v, dict | list)}
+        whole = as_json({**fields, "cut": "nested too deep"})
+    if len(whole) <= limit:
+        return whole
+    sizes = {str(k): len(as_json(v)) for k, v in fields.items()}
+    kept, cut, room = {}, {}, limit
+    for key, value in sorted(fields.items(), key=lambda f: (f[0] not in FIRST, sizes[str(f[0])])):
+        if sizes[str(key)] <= room:
+            kept[key], room = value, room - sizes[str(key)]
+        else:
+            cut[str(key)[:100]] = sizes[str(key)]
+    return as_json({**kept, "cut": cut})
+
+
+def _table(source: Source, source_ids: list[str], talks: list[list[Turn]], flat: _Flat, meta: list[str]) -> pa.Table:
+    hashes = content_hashes(flat.offsets, flat.roles, flat.contents, talks)
+    turns = RECORD.field("turns").type
+    roles = pa.DictionaryArray.from_arrays(pa.array(flat.roles), pa.array(ROLES)).cast(pa.string())
+    said = pa.StructArray.from_arrays([roles, flat.contents], fields=list(turns.value_type))
+    columns = [
+        ids(record_ids(source.name, source_ids, hashes)),
+        ids(hashes),
+        pa.repeat(source.name, len(talks)),
+        pa.array(source_ids, pa.string()),
+        pa.repeat(source.licence, len(talks)),
+        pa.ListArray.from_arrays(pa.array(flat.offsets, pa.int32()), said, type=turns),
+        pa.nulls(len(talks), pa.binary(16)),
+        pa.array(meta, pa.string()),
+    ]
+    columns[6] = pa.ExtensionArray.from_storage(ID, columns[6])
+    return pa.table(columns, schema=RECORD)
