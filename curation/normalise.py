@@ -136,6 +136,11 @@ def _look(offsets, roles, merged, starts, data, kinds, found):  # type: ignore[n
 @njit(cache=True, nogil=True)
 def _text_kind(data, position, end, kinds):  # type: ignore[no-untyped-def]
     """Return the worst a text holds: PLAIN, BLANK (at an end, or nothing at all), WORK or ZERO."""
+    odd = np.uint8(end == position)
+    for i in range(position, end):  # printable ASCII, tabs and line ends: a loop that vectorises
+        odd |= np.uint8(data[i] >= 0x7F) | np.uint8((data[i] < 0x20) & (data[i] != 0x0A) & (data[i] != 0x09))
+    if not odd:
+        return BLANK if data[position] <= 0x20 or data[end - 1] <= 0x20 else PLAIN
     worst, kind, begin = PLAIN, BLANK, position
     while position < end:
         code, width = np.int64(data[position]), 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +22,7 @@ from curation.record import QUARANTINE, RECORD
 
 STAGE, QUARANTINED = "ingest", "quarantine"
 SHARD_BYTES = 200_000_000  # of text in one shard: far below the 2 GiB that one Arrow string column may hold
+LEVEL = 1  # of zstd
 BATCH_ROWS, BATCH_CHARS = 4_096, 4_000_000  # normalised and hashed at a time: enough to make a call of a kernel cheap
 ROW_BYTES = 250  # of a compressed file to a record, for the progress bar alone
 
@@ -82,10 +85,19 @@ def _counts(root: Path, source: str) -> tuple[int, int]:
 
 def ingest(unit: Unit) -> int:
     """Write one source's records and quarantine; returns the records. Raises RuntimeError where rows were lost."""
+    gc.freeze()  # a tenth of the time: what was imported need not be searched again for every few thousand rows
+    try:
+        return _ingest(unit)
+    finally:
+        gc.unfreeze()
+
+
+def _ingest(unit: Unit) -> int:
     name = unit.source.name
     folder, quarantine = shards.folder(unit.root, "records", name), _Quarantine(unit)
     tally = _Tally()
-    kept = shards.write_tables(folder, unit.key, _shards(_tables(unit, quarantine, tally), unit.settings), RECORD)
+    pieces = _shards(_tables(unit, quarantine, tally), unit.settings)
+    kept = shards.write_streams(folder, unit.key, pieces, RECORD, LEVEL)
     quarantine.finish()
     if tally.read != kept + quarantine.rows:
         raise RuntimeError(
@@ -131,21 +143,23 @@ def _recorded(
     return table
 
 
-def _shards(tables: Iterator[pa.Table], settings: Settings) -> Iterator[pa.Table]:
-    """Yield the rows of `tables` in tables of rows_per_shard, or fewer where their text is too much for one."""
-    held: list[pa.Table] = []
-    rows = size = 0
-    for table in tables:
-        held.append(table)
-        rows, size = rows + table.num_rows, size + table.nbytes
-        while rows >= settings.rows_per_shard or size >= SHARD_BYTES:
-            whole = pa.concat_tables(held)
-            cut = min(rows, settings.rows_per_shard)
-            yield whole.slice(0, cut).combine_chunks()
-            held = [whole.slice(cut)]
-            rows, size = rows - cut, held[0].nbytes
-    if rows:
-        yield pa.concat_tables(held).combine_chunks()
+def _shards(tables: Iterator[pa.Table], settings: Settings) -> Iterator[Iterator[pa.Table]]:
+    """Yield for each shard its tables: rows_per_shard rows, or fewer where their text is too much for one."""
+    filled = (table for table in tables if table.num_rows)
+    left: list[pa.Table] = []  # the table at hand
+    while left or (left := list(islice(filled, 1))):
+        yield _shard(left, filled, settings)
+
+
+def _shard(left: list[pa.Table], tables: Iterator[pa.Table], settings: Settings) -> Iterator[pa.Table]:
+    room, size = settings.rows_per_shard, 0
+    for table in chain([left.pop()], tables):
+        yield table.slice(0, room)
+        if table.num_rows > room:
+            left.append(table.slice(room))
+        room, size = room - table.num_rows, size + table.nbytes
+        if room <= 0 or size >= SHARD_BYTES:
+            return
 
 
 class _Quarantine:
