@@ -7,7 +7,6 @@ combining marks do. A record with such a character is folded by `record.content_
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -16,12 +15,13 @@ import pyarrow as pa
 import xxhash
 from numba import njit
 
-from curation.record import ROLES, Turn, content_hash, fold
+from curation.record import ROLES, content_hash, fold
 from curation.utf8 import buffers, decode
 
 LIMIT = 0x20000  # code points in the tables; rarer ones (Han of 1990s extensions and later, tags) take the slow way
 AS_IS, SPACE, MAPPED, ACTING = 0, 1, 2, 3  # what a character does to its text
 HANGUL = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))  # vowels and finals, which join the syllable before
+HAN_FIRST, HAN_LAST = 0xE4, 0xE9  # first bytes of U+4000 to U+9FFF, all of which fold to themselves
 ROOM = 64  # bytes, more than one folded character takes (33)
 
 
@@ -71,16 +71,13 @@ def _table() -> Table:
     return Table(kind, starts, np.frombuffer(bytes(data), np.uint8), plain)
 
 
-def content_hashes(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array, records: Sequence[list[Turn]]) -> list[bytes]:
-    """Return record.content_hash of each record: turns offsets[i]:offsets[i + 1] of `roles` (index in ROLES) and `contents`.
-
-    `records` holds the same turns as Python strings, for those that are folded there.
-    """
+def content_hashes(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array) -> list[bytes]:
+    """Return record.content_hash of each record: turns offsets[i]:offsets[i + 1] of `roles` (index in ROLES) and `contents`."""
     starts, data = buffers(contents)
     total = int(starts[-1] - starts[0])  # folding lengthens hardly any text
     out = np.empty(total + total // 8 + ROOM * (len(roles) + 1), np.uint8)
     ends = np.zeros(len(offsets), np.int64)
-    hard = np.zeros(len(records), np.bool_)
+    hard = np.zeros(len(offsets) - 1, np.bool_)
     names = np.zeros((len(ROLES), 16), np.uint8)
     for row, role in enumerate(ROLES):
         names[row, : len(role)] = np.frombuffer(role.encode(), np.uint8)
@@ -90,7 +87,8 @@ def content_hashes(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array, r
     digest = xxhash.xxh3_128_digest
     found = [digest(view[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
     for row in np.flatnonzero(hard).tolist():
-        found[row] = content_hash(records[row])
+        turns = range(offsets[row], offsets[row + 1])
+        found[row] = content_hash([(ROLES[roles[t]], contents[t].as_py()) for t in turns])
     return found
 
 
@@ -122,8 +120,8 @@ def _folded(data, position, end, table, out, at):  # type: ignore[no-untyped-def
     """Fold one text into `out` from `at` on; returns where it ends, or -1 where it cannot be folded here."""
     if at + end - position > len(out) - ROOM:
         return -1
-    if is_ascii(data, position, end):
-        return _folded_ascii(data, position, end, out, at)
+    if is_ascii(data[position:end]):
+        return at + _folded_ascii(data[position:end], out[at : at + end - position])
     kind, forms, form_data, plain = table
     begin, limit = at, len(out) - ROOM
     while position < end:
@@ -136,6 +134,10 @@ def _folded(data, position, end, table, out, at):  # type: ignore[no-untyped-def
                 out[at] = letter
                 at += 1
             position += 1
+            continue
+        if HAN_FIRST <= code <= HAN_LAST and position + 2 < end:
+            out[at], out[at + 1], out[at + 2] = code, data[position + 1], data[position + 2]
+            at, position = at + 3, position + 3
             continue
         code, width = decode(data, position, end)
         if code >= LIMIT or kind[code] == ACTING:
@@ -157,31 +159,34 @@ def _folded(data, position, end, table, out, at):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def is_ascii(data, position, end):  # type: ignore[no-untyped-def]
-    """Say whether bytes position:end are all below 0x80."""
+def is_ascii(text):  # type: ignore[no-untyped-def]
+    """Say whether all bytes are below 0x80."""
     every = np.uint8(0)
-    for i in range(position, end):
-        every |= data[i]
+    for byte in text:
+        every |= byte
     return every < 0x80
 
 
 @njit(cache=True, nogil=True)
-def _folded_ascii(data, position, end, out, at):  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    """As _folded; first every byte, then white space where there is any to collapse: each a loop that vectorises."""
-    size, doubled, last = end - position, 0, np.uint8(0x20)
+def _folded_ascii(text, out):  # type: ignore[no-untyped-def]
+    """Fold ASCII into `out`, byte by byte and then collapsing white space where there is any; returns the length.
+
+    The first two loops vectorise, as long as they hold no branch and their indices begin at 0.
+    """
+    size, doubled = len(text), 0
     for i in range(size):
-        byte = data[position + i]
-        byte = np.uint8(byte + 0x20) if 0x41 <= byte <= 0x5A else byte
-        blank = (0x09 <= byte <= 0x0D) or (0x1C <= byte <= 0x1F)
-        out[at + i] = np.uint8(0x20) if blank else byte
-    for i in range(1, size):
-        doubled += (out[at + i] == 0x20) & (out[at + i - 1] == 0x20)
-    if doubled or (size and out[at] == 0x20):
-        begin, read, at = at, at, at
-        for i in range(read, read + size):
+        byte = text[i]
+        upper = np.uint8(np.uint8(byte - np.uint8(0x41)) < np.uint8(26))
+        blank = (np.uint8(byte - np.uint8(0x09)) < np.uint8(5)) | (np.uint8(byte - np.uint8(0x1C)) < np.uint8(4))
+        out[i] = np.uint8(0x20) if blank else np.uint8(byte + (upper << 5))
+    for i in range(size - 1):
+        doubled += (out[i] == 0x20) & (out[i + 1] == 0x20)
+    if size and (doubled or out[0] == 0x20):
+        at, last = 0, np.uint8(0x20)
+        for i in range(size):
             if out[i] != 0x20 or last != 0x20:
                 last = out[i]
                 out[at] = last
                 at += 1
-        return at - 1 if at > begin and last == 0x20 else at
-    return at + size - 1 if size and out[at + size - 1] == 0x20 else at + size
+        size = at
+    return size - 1 if size and out[size - 1] == 0x20 else size

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from curation.folding import LIMIT, acting
+from curation.folding import HAN_FIRST, HAN_LAST, LIMIT, acting
 from curation.record import ROLES, Turn
 from curation.utf8 import buffers, decode
 
@@ -144,6 +144,9 @@ def _text_kind(data, position, end, kinds):  # type: ignore[no-untyped-def]
     worst, kind, begin = PLAIN, BLANK, position
     while position < end:
         code, width = np.int64(data[position]), 1
+        if HAN_FIRST <= code <= HAN_LAST:
+            kind, position = PLAIN, position + 3
+            continue
         if code >= 0x80:
             code, width = decode(data, position, end)
         kind = kinds[code] if code < LIMIT else WORK

@@ -59,8 +59,8 @@ def records(
         flat = _flat(talks)
     fields = [{} if isinstance(one, Quarantined) else one.fields for one in read]
     state = normaliser.unsettled(flat.offsets, flat.roles, flat.contents)
-    look = np.flatnonzero((state > 0) | _odd(flat, limits)).tolist()
-    for n in look:
+    changed: dict[int, list[Turn]] = {}
+    for n in np.flatnonzero((state > 0) | _odd(flat, limits)).tolist():
         one = read[n]
         if n in refused or isinstance(one, Quarantined):
             continue
@@ -68,15 +68,14 @@ def records(
         if isinstance(found, Quarantined):
             refused[n] = found
         else:
-            talks[n], before = found
+            changed[n], before = found
             fields[n] = {**one.fields, "before_first_user": before} if before else one.fields
+    if changed or refused:
+        flat = _changed(flat, changed, list(refused))
     kept = [n for n in range(len(read)) if n not in refused] if refused else range(len(read))
-    if look or refused:
-        talks = [talks[n] for n in kept]
-        flat = _flat(talks)
     meta = [bounded_meta(fields[n], limits.meta) if fields[n] else "{}" for n in kept]
     source_ids = [one.source_id for n in kept if isinstance(one := read[n], Read)]
-    return _table(source, source_ids, talks, flat, meta), [refused[n] for n in sorted(refused)]
+    return _table(source, source_ids, flat, meta), [refused[n] for n in sorted(refused)]
 
 
 def _flat(talks: list[list[Turn]]) -> _Flat:
@@ -86,6 +85,20 @@ def _flat(talks: list[list[Turn]]) -> _Flat:
     turns = list(chain.from_iterable(talks))
     roles = np.array([CODES[role] for role, _ in turns], np.uint8)
     return _Flat(offsets, roles, pa.array([content for _, content in turns], pa.string()))
+
+
+def _changed(flat: _Flat, changed: dict[int, list[Turn]], refused: list[int]) -> _Flat:
+    """Return the conversations with some of them replaced, and without the refused ones."""
+    new = _flat(list(changed.values()))
+    rows = np.array(list(changed), np.int64)
+    begins, counts = flat.offsets[:-1].copy(), np.diff(flat.offsets)
+    begins[rows], counts[rows] = new.offsets[:-1] + len(flat.roles), np.diff(new.offsets)
+    begins, counts = np.delete(begins, refused), np.delete(counts, refused)
+    offsets = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    turns = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], counts)
+    contents = pa.concat_arrays([flat.contents, new.contents]).take(pa.array(turns))
+    return _Flat(offsets, np.concatenate([flat.roles, new.roles])[turns], contents)
 
 
 def _is_broken(content: str) -> bool:
@@ -159,19 +172,19 @@ def bounded_meta(fields: dict[Any, Any], limit: int) -> str:
     return as_json({**kept, "cut": cut})
 
 
-def _table(source: Source, source_ids: list[str], talks: list[list[Turn]], flat: _Flat, meta: list[str]) -> pa.Table:
-    hashes = content_hashes(flat.offsets, flat.roles, flat.contents, talks)
+def _table(source: Source, source_ids: list[str], flat: _Flat, meta: list[str]) -> pa.Table:
+    hashes = content_hashes(flat.offsets, flat.roles, flat.contents)
     turns = RECORD.field("turns").type
     roles = pa.DictionaryArray.from_arrays(pa.array(flat.roles), pa.array(ROLES)).cast(pa.string())
     said = pa.StructArray.from_arrays([roles, flat.contents], fields=list(turns.value_type))
     columns = [
         ids(record_ids(source.name, source_ids, hashes)),
         ids(hashes),
-        pa.repeat(source.name, len(talks)),
+        pa.repeat(source.name, len(meta)),
         pa.array(source_ids, pa.string()),
-        pa.repeat(source.licence, len(talks)),
+        pa.repeat(source.licence, len(meta)),
         pa.ListArray.from_arrays(pa.array(flat.offsets, pa.int32()), said, type=turns),
-        pa.nulls(len(talks), pa.binary(16)),
+        pa.nulls(len(meta), pa.binary(16)),
         pa.array(meta, pa.string()),
     ]
     columns[6] = pa.ExtensionArray.from_storage(ID, columns[6])
