@@ -135,9 +135,9 @@ def _folded(data, position, end, table, out, at):  # type: ignore[no-untyped-def
                 at += 1
             position += 1
             continue
-        if HAN_FIRST <= code <= HAN_LAST and position + 2 < end:
-            out[at], out[at + 1], out[at + 2] = code, data[position + 1], data[position + 2]
-            at, position = at + 3, position + 3
+        if HAN_FIRST <= code <= HAN_LAST:
+            size = _copy_han(data[position:end], out[at:])
+            at, position = at + size, position + size
             continue
         code, width = decode(data, position, end)
         if code >= LIMIT or kind[code] == ACTING:
@@ -156,6 +156,19 @@ def _folded(data, position, end, table, out, at):  # type: ignore[no-untyped-def
                 at += 1
         position += width
     return at - 1 if at > begin and out[at - 1] == 0x20 else at
+
+
+@njit(cache=True, nogil=True)
+def _copy_han(text, out):  # type: ignore[no-untyped-def]
+    """Copy the run of Han that `text` begins with; returns its bytes."""
+    size = min(len(text), len(out)) // 3
+    for i in range(size):
+        if text[3 * i] < HAN_FIRST or text[3 * i] > HAN_LAST:
+            return 3 * i
+        out[3 * i] = text[3 * i]
+        out[3 * i + 1] = text[3 * i + 1]
+        out[3 * i + 2] = text[3 * i + 2]
+    return 3 * size
 
 
 @njit(cache=True, nogil=True)

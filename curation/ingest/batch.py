@@ -47,8 +47,8 @@ def records(
     read: list[Read | Quarantined], source: Source, normaliser: Normaliser, limits: Limits
 ) -> tuple[pa.Table, list[Quarantined]]:
     """Return the records of what was read, in order, as a table of schema RECORD, and all that is none, in order."""
-    refused = {n: one for n, one in enumerate(read) if isinstance(one, Quarantined)}
-    talks = [[] if isinstance(one, Quarantined) else one.turns for one in read]
+    refused = {n: one for n, one in enumerate(read) if type(one) is Quarantined}
+    talks = [one.turns if type(one) is Read else [] for one in read]
     try:
         flat = _flat(talks)
     except UnicodeEncodeError:
@@ -57,7 +57,7 @@ def records(
             if isinstance(one, Read) and any(_is_broken(content) for _, content in turns):
                 refused[n], talks[n] = quarantined(one.row, "lone_surrogate", "half of a UTF-16 pair in its text"), []
         flat = _flat(talks)
-    fields = [{} if isinstance(one, Quarantined) else one.fields for one in read]
+    fields = [one.fields if type(one) is Read else {} for one in read]
     state = normaliser.unsettled(flat.offsets, flat.roles, flat.contents)
     changed: dict[int, list[Turn]] = {}
     for n in np.flatnonzero((state > 0) | _odd(flat, limits)).tolist():
@@ -72,9 +72,8 @@ def records(
             fields[n] = {**one.fields, "before_first_user": before} if before else one.fields
     if changed or refused:
         flat = _changed(flat, changed, list(refused))
-    kept = [n for n in range(len(read)) if n not in refused] if refused else range(len(read))
-    meta = [bounded_meta(fields[n], limits.meta) if fields[n] else "{}" for n in kept]
-    source_ids = [one.source_id for n in kept if isinstance(one := read[n], Read)]
+    meta = [bounded_meta(f, limits.meta) if f else "{}" for n, f in enumerate(fields) if n not in refused]
+    source_ids = [one.source_id for n, one in enumerate(read) if type(one) is Read and n not in refused]
     return _table(source, source_ids, flat, meta), [refused[n] for n in sorted(refused)]
 
 

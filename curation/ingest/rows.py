@@ -95,8 +95,11 @@ class Rows:
     def _unique(self, own: str) -> str:
         """Return the row's own id, the k-th time it comes as "<id>#<k>"."""
         digest = xxhash.xxh3_64_intdigest(own.encode())
-        count = self.given[digest] = self.given.get(digest, 0) + 1
-        return own if count == 1 else self._unique(f"{own}#{count}")
+        if digest not in self.given:
+            self.given[digest] = 1
+            return own
+        count = self.given[digest] = self.given[digest] + 1
+        return self._unique(f"{own}#{count}")
 
     def _mapped(self, value: Any) -> Any:
         """Return a row whose fields have our names, as the user's mapping says; it must find at least one of them."""

@@ -122,17 +122,14 @@ def _tables(unit: Unit, quarantine: _Quarantine, tally: _Tally) -> Iterator[pa.T
         tally.rows += 1
         for one in rows.read(item):
             batch.append(one)
-            chars += 0 if type(one) is Quarantined else sum(map(_length, one.turns))
+            for _, content in one.turns if type(one) is Read else ():
+                chars += len(content)
         if len(batch) >= BATCH_ROWS or chars >= BATCH_CHARS:
             yield _recorded(batch, unit, limits, quarantine, tally)
             batch, chars = [], 0
             gc.collect(0)
     if batch:
         yield _recorded(batch, unit, limits, quarantine, tally)
-
-
-def _length(turn: tuple[str, str]) -> int:
-    return len(turn[1])
 
 
 def _recorded(
