@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,8 @@ def _stream(handle: BinaryIO, size: int, file: str) -> Iterator[Item]:
 def rows(head: bytes, chunks: Iterator[bytes], file: str, name: str) -> Iterator[Item]:
     """Yield the rows of a stream of UTF-8 chunks that begins with `head`."""
     lowered = name.lower()
+    if b"\r" in head and b"\n" not in head:  # line ends as of old Macs
+        head, chunks = head.replace(b"\r", b"\n"), (chunk.replace(b"\r", b"\n") for chunk in chunks)
     start = head.lstrip()
     tabular = lowered.endswith((".csv", ".tsv", ".tab"))
     if start[:1] in (b"{", b"[") and not (tabular and not one_value(start.split(b"\n", 1)[0])):
@@ -86,7 +89,7 @@ def rows(head: bytes, chunks: Iterator[bytes], file: str, name: str) -> Iterator
 def _is_lines(start: bytes, name: str) -> bool:
     """Tell JSON lines from one document: the first line is a whole value, and another line follows."""
     first, _, rest = start.partition(b"\n")
-    following = rest.lstrip()[:1]
+    following = rest.lstrip(b" \t\r\n\xef\xbb\xbf")[:1]
     if not following and start[:1] == b"{":
         return name.endswith((".jsonl", ".ndjson", ".jsonlines"))
     if start[:1] == b"{":
@@ -106,8 +109,10 @@ def _zip(path: Path) -> Iterator[Item]:
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str) -> Iterator[Item]:
     parts = member.filename.replace("\\", "/").split("/")
-    if ".." in parts or parts[0] == "":
+    if ".." in parts or parts[0] == "" or parts[0].endswith(":"):
         raise FaultError("unsafe_member", f"{file}: a name that leads out of the archive")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise FaultError("unsafe_member", f"{file}: a link, not a file")
     if parts[0] == "__MACOSX" or parts[-1].startswith("."):
         raise FaultError("not_data", f"{file}: a file of the operating system")
     if member.flag_bits & ENCRYPTED:

@@ -9,7 +9,7 @@ MAX_ROW = 64 << 20  # bytes of one row: a book is 1 MB, so more than this is a f
 MAX_DOCUMENT = 1 << 30  # bytes of a document that only parses whole (JSON object, YAML, zipped Parquet)
 MAX_MEMBERS = 1_000_000  # files in one archive; one conversation a file is common, more than this is an attack
 MAX_RATIO = 200  # of expansion; text reaches 50, templated text 100, deflate at most 1,032
-FREE_EXPANSION = 256 << 20  # bytes an archive may expand to whatever its ratio: this much is harmless
+FREE_EXPANSION = 64 << 20  # bytes an archive may expand to whatever its ratio: this much is harmless
 MAX_CELL = 16 << 20  # characters of one CSV cell: Python's default of 131,072 is too small for a long document
 EXCERPT = 500  # characters
 

@@ -35,6 +35,7 @@ def best_paths(message: dict[str, Any]) -> tuple[list[list[Turn]], int]:
             ways = [reply for reply in replies if _replies(reply)]
         if not ways or len(turns) >= DEPTH:
             paths.append(turns)
+            continue
         open_ends += [(way, turns) for way in reversed(ways)]
     return paths, _count(message) - seen
 
