@@ -8,7 +8,9 @@ from typing import Any
 
 import orjson
 
-from curation.files.row import MAX_ROW, Bad, Item, Row, excerpt
+from curation.files.row import MAX_ROW, Bad, Item, Lines, Row, excerpt
+
+BLOCK = 4 << 20  # bytes of lines that are handed on at a time
 
 
 def lines(chunks: Iterator[bytes]) -> Iterator[bytes | None]:
@@ -33,12 +35,48 @@ def lines(chunks: Iterator[bytes]) -> Iterator[bytes | None]:
         yield tail
 
 
-def jsonl(chunks: Iterator[bytes], file: str) -> Iterator[Item]:
+def blocks(chunks: Iterator[bytes], file: str) -> Iterator[Lines | Bad]:
+    """Yield the lines of a JSONL file unparsed, some megabytes at a time; Bad for a line of more than MAX_ROW bytes."""
+    whole, tail = list[bytes](), list[bytes]()  # lines with their ends; the beginning of one whose end is still to come
+    number, size, skipping = 1, 0, False
+    for chunk in chunks:
+        end = chunk.rfind(b"\n") + 1
+        size += len(chunk)
+        if not end:
+            tail = [] if skipping else [*tail, chunk]
+            skipping = skipping or sum(map(len, tail)) > MAX_ROW
+            continue
+        begin = 0
+        if skipping:
+            yield from _lines(whole, file, number)
+            number += sum(part.count(b"\n") for part in whole) + 1
+            yield _too_large(file, number - 1)
+            begin, whole, tail, skipping = chunk.find(b"\n") + 1, [], [], False
+        whole, tail = [*whole, *tail, chunk[begin:end]], [chunk[end:]]
+        if size >= BLOCK:
+            yield from _lines(whole, file, number)
+            number, whole, size = number + sum(part.count(b"\n") for part in whole), [], 0
+    yield from _lines(whole if skipping else [*whole, *tail], file, number)
+    if skipping:
+        yield _too_large(file, number + sum(part.count(b"\n") for part in whole))
+
+
+def _lines(parts: list[bytes], file: str, number: int) -> Iterator[Lines]:
+    data = b"".join(parts)
+    if data and not data.isspace():
+        data = data if data.endswith(b"\n") else data + b"\n"
+        yield Lines(file, number, data.count(b"\n"), data)
+
+
+def _too_large(file: str, number: int) -> Bad:
+    return Bad(file, number, "row_too_large", f"a line of more than {MAX_ROW:,} bytes", "")
+
+
+def jsonl(block: Lines) -> Iterator[Item]:
     """Yield a row a line, numbered by line; blank lines are passed over."""
-    for number, line in enumerate(lines(chunks), 1):
+    file = block.file
+    for number, line in enumerate(block.data.split(b"\n"), block.number):
         if not line:
-            if line is None:
-                yield Bad(file, number, "row_too_large", f"a line of more than {MAX_ROW:,} bytes", "")
             continue
         try:
             value = orjson.loads(line)
@@ -47,7 +85,9 @@ def jsonl(chunks: Iterator[bytes], file: str) -> Iterator[Item]:
                 yield second_look(line, file, number)
             continue
         if may_repeat(line, value) and (twice := repeated(line)):
-            yield Bad(file, number, "duplicate_key", f"the name {twice[:80]!r} comes twice in one object", excerpt(line))
+            yield Bad(
+                file, number, "duplicate_key", f"the name {twice[:80]!r} comes twice in one object", excerpt(line)
+            )
         else:
             yield Row(file, number, value)
 

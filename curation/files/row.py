@@ -22,6 +22,15 @@ class Row(NamedTuple):
     value: Any
 
 
+class Lines(NamedTuple):
+    """Lines of a JSONL file, not yet parsed."""
+
+    file: str
+    number: int  # of the first
+    count: int
+    data: bytes  # each line with its end
+
+
 class Bad(NamedTuple):
     """What could not be read: one row, or the whole file (or its rest) where `number` is None."""
 

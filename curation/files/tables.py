@@ -125,7 +125,9 @@ def parquet(source: Path | BinaryIO, file: str) -> Iterator[Item]:
                 yield from _rows(batch, file, number)
                 number += batch.num_rows
             if not 0 <= max(read, claimed) <= limit:
-                raise FaultError("archive_bomb", f"{file} holds more than {limit:,} bytes of values; rewrite it if it is honest")
+                raise FaultError(
+                    "archive_bomb", f"{file} holds more than {limit:,} bytes of values; rewrite it if it is honest"
+                )
     except (pa.ArrowException, OSError, MemoryError) as error:
         raise FaultError("corrupt_parquet", f"{file}: {error}") from error
 

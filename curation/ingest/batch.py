@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
+from curation.files import Lines, Row
 from curation.folding import content_hashes
-from curation.ingest.rows import Quarantined, Read, as_json, quarantined
+from curation.ingest import plain
+from curation.ingest.columns import Columns
+from curation.ingest.rows import Quarantined, Read, Rows, as_json, own_id, quarantined
 from curation.ingest.sources import Source
 from curation.record import ID, RECORD, ROLES, Turn, ids, record_ids
 
+NEWLINE = ord("\n")
 CODES = {role: code for code, role in enumerate(ROLES)}
 FIRST = ("tools", "container")  # kept whole when meta has to be cut: without them the turns cannot be used
 
@@ -58,22 +63,62 @@ def records(
                 refused[n], talks[n] = quarantined(one.row, "lone_surrogate", "half of a UTF-16 pair in its text"), []
         flat = _flat(talks)
     fields = [one.fields if type(one) is Read else {} for one in read]
+    source_ids = [one.source_id if type(one) is Read else "" for one in read]
+    batch = _Batch(flat, source_ids, fields, np.zeros(len(read), np.bool_), refused)
+    return _finished(batch, lambda n: cast("Read", read[n]), source, normaliser, limits)
+
+
+def line_records(
+    lines: Lines, found: Columns, rows: Rows, normaliser: Normaliser, limits: Limits
+) -> tuple[pa.Table, list[Quarantined]]:
+    """Return what `records` would of lines whose columns were found; only those that need it become Python objects."""
+    numbers = range(lines.number, lines.number + lines.count)
+    own = [""] * lines.count if found.own is None else list(map(own_id, found.own))
+    source_ids = [rows.unique(o) if o else f"{lines.file}:{n}" for o, n in zip(own, numbers, strict=True)]
+    fields: list[dict[Any, Any]] = [{}] * lines.count
+    for n in [n for n, o in enumerate(own) if not o] if found.own is not None else ():
+        fields[n] = {found.by.own: cast("list[Any]", found.own)[n]}
+    ends = np.flatnonzero(np.frombuffer(lines.data, np.uint8) == NEWLINE)
+
+    def one(n: int) -> Read:
+        value = orjson.loads(lines.data[(ends[n - 1] + 1 if n else 0) : ends[n]])
+        turns = plain.turns(value, found.by)
+        return Read(Row(lines.file, numbers[n], value), source_ids[n], turns or [], fields[n])
+
+    batch = _Batch(_Flat(found.offsets, found.roles, found.contents), source_ids, fields, found.look, {})
+    return _finished(batch, one, rows.source, normaliser, limits)
+
+
+class _Batch(NamedTuple):
+    """Conversations as read: their turns, ids and fields, which of them have to be looked at, and which are none."""
+
+    flat: _Flat
+    source_ids: list[str]
+    fields: list[dict[Any, Any]]
+    look: np.ndarray
+    refused: dict[int, Quarantined]
+
+
+def _finished(
+    batch: _Batch, one: Callable[[int], Read], source: Source, normaliser: Normaliser, limits: Limits
+) -> tuple[pa.Table, list[Quarantined]]:
+    """Normalise what needs it, refuse what is no record, and return the rest as a table; `one` gives the n-th as read."""
+    flat, refused, fields = batch.flat, batch.refused, batch.fields
     state = normaliser.unsettled(flat.offsets, flat.roles, flat.contents)
     changed: dict[int, list[Turn]] = {}
-    for n in np.flatnonzero((state > 0) | _odd(flat, limits)).tolist():
-        one = read[n]
-        if n in refused or isinstance(one, Quarantined):
+    for n in np.flatnonzero((state > 0) | batch.look | _odd(flat, limits)).tolist():
+        if n in refused:
             continue
-        found = _settled(one, int(state[n]), normaliser, limits)
+        found = _settled(one(n), int(state[n]), normaliser, limits)
         if isinstance(found, Quarantined):
             refused[n] = found
         else:
             changed[n], before = found
-            fields[n] = {**one.fields, "before_first_user": before} if before else one.fields
+            fields[n] = {**fields[n], "before_first_user": before} if before else fields[n]
     if changed or refused:
         flat = _changed(flat, changed, list(refused))
     meta = [bounded_meta(f, limits.meta) if f else "{}" for n, f in enumerate(fields) if n not in refused]
-    source_ids = [one.source_id for n, one in enumerate(read) if type(one) is Read and n not in refused]
+    source_ids = [s for n, s in enumerate(batch.source_ids) if n not in refused] if refused else batch.source_ids
     return _table(source, source_ids, flat, meta), [refused[n] for n in sorted(refused)]
 
 
@@ -128,7 +173,7 @@ def _settled(
     """Return the turns of one record in their normal form, and what was said before the user spoke; or why it is none."""
     if state == 2:
         return quarantined(one.row, "nul", "a NUL character in its text: the file was damaged or is binary")
-    turns, before = opened(normaliser.turns(one.turns) if state else one.turns)
+    turns, before = opened(normaliser.turns(one.turns))
     if not turns:
         return quarantined(one.row, "empty_conversation", "no turn with text in it")
     length = sum(len(content) for _, content in turns)

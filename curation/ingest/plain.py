@@ -14,7 +14,11 @@ from curation.ingest.fields import IDS, SYSTEMS, asked
 from curation.ingest.turns import ROLES, unmarked
 from curation.record import Turn
 
-ASKING, ANSWERING, TALKING = ("instruction", "prompt", "query"), ("output", "response", "completion"), ("messages", "conversations")
+ASKING, ANSWERING, TALKING = (
+    ("instruction", "prompt", "query"),
+    ("output", "response", "completion"),
+    ("messages", "conversations"),
+)
 # Every name by which some reader knows a row, so that no plan may pass over it.
 TELLING = frozenset({
     *talks.CONVERSATIONS, *talks.PROMPTS, *talks.TEXTS, *tasks.INPUTS, *tasks.ANSWERS, *tasks.DEFINITIONS, *SYSTEMS,
@@ -50,7 +54,9 @@ def plan(names: tuple[str, ...]) -> Plan | None:
         return None
     if not asking:
         answering = given = ""
-    return Plan(asking, given, answering, talking, own[0] if own else "", tuple(n for n in names if n not in {*used, *own}))
+    return Plan(
+        asking, given, answering, talking, own[0] if own else "", tuple(n for n in names if n not in {*used, *own})
+    )
 
 
 def turns(row: dict[str, Any], by: Plan) -> list[Turn] | None:
@@ -78,4 +84,3 @@ def talk(said: Any) -> list[Turn] | None:
             return None
         found.append((name, text))
     return found
-

@@ -78,7 +78,7 @@ class Rows:
             own = own_id(value[by.own])
             if not own:
                 fields = {n: value[n] for n in value if n == by.own or n in by.rest}
-        return Read(row, self._unique(own) if own else f"{row.file}:{row.number}", turns, fields)
+        return Read(row, self.unique(own) if own else f"{row.file}:{row.number}", turns, fields)
 
     def _read(self, row: Row) -> list[Read | Quarantined]:
         value = self._mapped(row.value) if self.fields else row.value
@@ -88,18 +88,18 @@ class Rows:
         read: list[Read | Quarantined] = []
         for number, (turns, extra) in enumerate([(found.turns, found.extra), *found.others], 1):
             base = own or f"{row.file}:{row.number}"
-            source_id = self._unique(own) if own else base if number == 1 else f"{base}#{number}"
+            source_id = self.unique(own) if own else base if number == 1 else f"{base}#{number}"
             read.append(Read(row, source_id, turns, {**rest, **extra} if extra else rest))
         return read
 
-    def _unique(self, own: str) -> str:
+    def unique(self, own: str) -> str:
         """Return the row's own id, the k-th time it comes as "<id>#<k>"."""
         digest = xxhash.xxh3_64_intdigest(own.encode())
         if digest not in self.given:
             self.given[digest] = 1
             return own
         count = self.given[digest] = self.given[digest] + 1
-        return self._unique(f"{own}#{count}")
+        return self.unique(f"{own}#{count}")
 
     def _mapped(self, value: Any) -> Any:
         """Return a row whose fields have our names, as the user's mapping says; it must find at least one of them."""

@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from curation import files, shards
 from curation.engine import Engine, place
+from curation.files import Lines
 from curation.identity import code, digest, file_digest
 from curation.ingest import hub
-from curation.ingest.batch import Limits, Normaliser, records
+from curation.ingest.batch import Limits, Normaliser, line_records, records
+from curation.ingest.columns import Columns, columns
 from curation.ingest.rows import Quarantined, Read, Rows
 from curation.ingest.sources import Source
 from curation.record import QUARANTINE, RECORD
@@ -114,31 +116,47 @@ class _Tally:
 
 
 def _tables(unit: Unit, quarantine: _Quarantine, tally: _Tally) -> Iterator[pa.Table]:
-    source, limits = unit.source, Limits(unit.settings.max_chars, unit.settings.max_meta)
-    rows = Rows(source)
+    """Yield a source's records, some thousands a table; what is none goes to quarantine, in order."""
+    limits = Limits(unit.settings.max_chars, unit.settings.max_meta)
+    rows = Rows(unit.source)
+    for batch in _batches(unit.source, rows, tally):
+        if isinstance(batch, tuple):
+            lines, found = batch
+            tally.rows, tally.read = tally.rows + lines.count, tally.read + lines.count
+            table, refused = line_records(lines, found, rows, unit.normaliser, limits)
+        else:
+            tally.read += len(batch)
+            table, refused = records(batch, unit.source, unit.normaliser, limits)
+        quarantine.add(refused)
+        yield table
+        del batch, table
+        gc.collect(0)
+
+
+def _batches(source: Source, rows: Rows, tally: _Tally) -> Iterator[list[Read | Quarantined] | tuple[Lines, Columns]]:
+    """Yield what a source's rows say, in order: as columns where lines allow it, else row by row."""
     batch: list[Read | Quarantined] = []
     chars = 0
-    for item in files.read(source.path) if source.path else hub.read(source.hub):
-        tally.rows += 1
-        for one in rows.read(item):
-            batch.append(one)
-            for _, content in one.turns if type(one) is Read else ():
-                chars += len(content)
-        if len(batch) >= BATCH_ROWS or chars >= BATCH_CHARS:
-            yield _recorded(batch, unit, limits, quarantine, tally)
-            batch, chars = [], 0
-            gc.collect(0)
+    for item in files.read_blocks(source.path) if source.path else hub.read(source.hub):
+        if isinstance(item, Lines):
+            found = columns(item) if rows.planned else None
+            if found is not None:
+                if batch:
+                    yield batch
+                    batch, chars = [], 0
+                yield item, found
+                continue
+        for row in files.jsonl(item) if isinstance(item, Lines) else (item,):
+            tally.rows += 1
+            for one in rows.read(row):
+                batch.append(one)
+                for _, content in one.turns if type(one) is Read else ():
+                    chars += len(content)
+            if len(batch) >= BATCH_ROWS or chars >= BATCH_CHARS:
+                yield batch
+                batch, chars = [], 0
     if batch:
-        yield _recorded(batch, unit, limits, quarantine, tally)
-
-
-def _recorded(
-    batch: list[Read | Quarantined], unit: Unit, limits: Limits, quarantine: _Quarantine, tally: _Tally
-) -> pa.Table:
-    tally.read += len(batch)
-    table, refused = records(batch, unit.source, unit.normaliser, limits)
-    quarantine.add(refused)
-    return table
+        yield batch
 
 
 def _shards(tables: Iterator[pa.Table], settings: Settings) -> Iterator[Iterator[pa.Table]]:

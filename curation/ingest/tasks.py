@@ -172,7 +172,9 @@ def asked_only(fields: Fields) -> Shape | None:
     if name is None or not isinstance(fields[name], str):
         return None
     if not RUBRICS.isdisjoint(fields):
-        raise UnusableError("benchmark_item", "a question with criteria to grade answers by, and no answer to learn from")
+        raise UnusableError(
+            "benchmark_item", "a question with criteria to grade answers by, and no answer to learn from"
+        )
     body = first(fields, ("abs", "body", "selftext")) if name == "title" else None
     said = asked(fields[name], text(fields[body])) if body else fields[name]
     return Shape([("user", said)], {name, *([body] if body else [])}, {})
