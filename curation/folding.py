@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +60,11 @@ def _table() -> Table:
         starts[code] = len(data)
         wide = unicodedata.normalize("NFKC", character)
         folded = wide.casefold()
-        if not acts.isdisjoint(wide) or 0xD800 <= code < 0xE000 or (len(folded) > 1 and len(folded.split()[0]) < len(folded)):
+        if (
+            not acts.isdisjoint(wide)
+            or 0xD800 <= code < 0xE000
+            or (len(folded) > 1 and len(folded.split()[0]) < len(folded))
+        ):
             kind[code] = ACTING
         elif folded.isspace():
             kind[code] = SPACE
@@ -81,11 +86,11 @@ def content_hashes(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array) -
     names = np.zeros((len(ROLES), 16), np.uint8)
     for row, role in enumerate(ROLES):
         names[row, : len(role)] = np.frombuffer(role.encode(), np.uint8)
-    _fold(offsets, roles, names, starts, data, tuple(_table()), out, ends, hard)
-    view = memoryview(out)
+    _fold((offsets, roles, names), (starts, data), tuple(_table()), out, ends, hard)
+    view = memoryview(out.data)
     bounds = ends.tolist()
     digest = xxhash.xxh3_128_digest
-    found = [digest(view[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    found = [digest(view[a:b]) for a, b in pairwise(bounds)]
     for row in np.flatnonzero(hard).tolist():
         turns = range(offsets[row], offsets[row + 1])
         found[row] = content_hash([(ROLES[roles[t]], contents[t].as_py()) for t in turns])
@@ -93,8 +98,10 @@ def content_hashes(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array) -
 
 
 @njit(cache=True, nogil=True)
-def _fold(offsets, roles, names, starts, data, table, out, ends, hard):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def _fold(turns, texts, table, out, ends, hard):  # type: ignore[no-untyped-def]
     """Write what content_hash hashes of each record, one after another; `hard` marks those that the table cannot fold."""
+    offsets, roles, names = turns
+    starts, data = texts
     at = 0
     for record in range(len(offsets) - 1):
         ends[record] = at
@@ -116,46 +123,53 @@ def _fold(offsets, roles, names, starts, data, table, out, ends, hard):  # type:
 
 
 @njit(cache=True, nogil=True)
-def _folded(data, position, end, table, out, at):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def _folded(data, position, end, table, out, at):  # type: ignore[no-untyped-def]
     """Fold one text into `out` from `at` on; returns where it ends, or -1 where it cannot be folded here."""
     if at + end - position > len(out) - ROOM:
         return -1
     if is_ascii(data[position:end]):
         return at + _folded_ascii(data[position:end], out[at : at + end - position])
-    kind, forms, form_data, plain = table
-    begin, limit = at, len(out) - ROOM
+    begin, limit, plain = at, len(out) - ROOM, table[3]
     while position < end:
         if at > limit:
             return -1
         code = np.int64(data[position])
         if code < 0x80:
-            letter = plain[code]
-            if letter != 0x20 or (at > begin and out[at - 1] != 0x20):
-                out[at] = letter
-                at += 1
+            at = _put(plain[code], out, at, begin)
             position += 1
-            continue
-        if HAN_FIRST <= code <= HAN_LAST:
+        elif HAN_FIRST <= code <= HAN_LAST:
             size = _copy_han(data[position:end], out[at:])
             at, position = at + size, position + size
-            continue
-        code, width = decode(data, position, end)
-        if code >= LIMIT or kind[code] == ACTING:
-            return -1
-        if kind[code] == SPACE:
-            if at > begin and out[at - 1] != 0x20:
-                out[at] = 0x20
-                at += 1
-        elif kind[code] == MAPPED:
-            for i in range(forms[code], forms[code + 1]):
-                out[at] = form_data[i]
-                at += 1
         else:
-            for i in range(position, position + width):
-                out[at] = data[i]
-                at += 1
-        position += width
+            code, width = decode(data, position, end)
+            at = _put_form(code, data[position : position + width], table, out, at, begin)
+            position += width
+        if at < 0:
+            return -1
     return at - 1 if at > begin and out[at - 1] == 0x20 else at
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put(letter, out, at, begin):  # type: ignore[no-untyped-def]
+    """Write one byte, but no space after a space or at the beginning; returns where to go on."""
+    if letter == 0x20 and (at == begin or out[at - 1] == 0x20):
+        return at
+    out[at] = letter
+    return at + 1
+
+
+@njit(cache=True, nogil=True)
+def _put_form(code, character, table, out, at, begin):  # type: ignore[no-untyped-def]
+    """Write what a character folds to; returns where to go on, or -1."""
+    kind, starts, forms, _ = table
+    if code >= LIMIT or kind[code] == ACTING:
+        return -1
+    if kind[code] == SPACE:
+        return _put(np.uint8(0x20), out, at, begin)
+    form = forms[starts[code] : starts[code + 1]] if kind[code] == MAPPED else character
+    for i in range(len(form)):
+        out[at + i] = form[i]
+    return at + len(form)
 
 
 @njit(cache=True, nogil=True)

@@ -102,7 +102,7 @@ def unsettled(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array) -> np.
     starts, data = buffers(contents)
     merged = np.array([role in MERGED for role in ROLES])
     found = np.empty(len(offsets) - 1, np.uint8)
-    _look(offsets, roles, merged, starts, data, _kinds(), found)
+    _look((offsets, roles, merged), starts, data, _kinds(), found)
     return found
 
 
@@ -123,7 +123,8 @@ def _kinds() -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _look(offsets, roles, merged, starts, data, kinds, found):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def _look(turns, starts, data, kinds, found):  # type: ignore[no-untyped-def]
+    offsets, roles, merged = turns
     for record in range(len(found)):
         found[record] = SETTLED
         for turn in range(offsets[record], offsets[record + 1]):

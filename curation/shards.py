@@ -134,9 +134,7 @@ def write_tables(folder: Path, key: str, tables: Iterable[pa.Table], schema: pa.
     return write_streams(folder, key, (iter([table]) for table in tables), schema, LEVEL)
 
 
-def write_streams(
-    folder: Path, key: str, streams: Iterable[Iterator[pa.Table]], schema: pa.Schema, level: int
-) -> int:
+def write_streams(folder: Path, key: str, streams: Iterable[Iterator[pa.Table]], schema: pa.Schema, level: int) -> int:
     """Write each stream of tables as a numbered shard of a folder, without its manifest; returns the rows.
 
     Their number is known only at the end, so they carry a temporary name until then.

@@ -42,9 +42,7 @@ def curate(config: Config) -> None:
 def pending(config: Config) -> list[str]:
     """Return the stages with work to do, from their manifests alone; raises where the configured input is not there."""
     if config.sources and any(
-        not shards.is_done(
-            shards.folder(config.root, "records", s.name), ingest.key(s, config.ingest, NORMALISER)
-        )
+        not shards.is_done(shards.folder(config.root, "records", s.name), ingest.key(s, config.ingest, NORMALISER))
         for s in ingest.resolve(config.sources)
     ):
         return ["ingest", *config.stages, "catalog"]

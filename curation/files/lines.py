@@ -122,7 +122,7 @@ def parse(text: str) -> Any:
 
 
 def may_repeat(raw: bytes, value: Any) -> bool:
-    """Say whether an object may have named something twice: whether more names are written in `raw` than came out of it.
+    r"""Say whether an object may have named something twice: whether more names are written in `raw` than came out of it.
 
     Every name ends in `":`, which inside a string is written `\\":`. One written with a space before the colon goes unseen.
     """

@@ -27,7 +27,7 @@ class Lines(NamedTuple):
 
     file: str
     number: int  # of the first
-    count: int
+    rows: int
     data: bytes  # each line with its end
 
 

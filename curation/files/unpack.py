@@ -49,7 +49,8 @@ def decompress(stream: BinaryIO, size: int, name: str) -> tuple[Iterator[bytes],
     if kind in (GZIP, ZSTD):
         plain = _frames(source, name, kind)
     else:
-        plain = _chunks(cast("BinaryIO", bz2.BZ2File(source) if kind == BZIP2 else lzma.LZMAFile(source)))
+        opened = bz2.BZ2File(source) if kind == BZIP2 else lzma.LZMAFile(source)  # noqa: SIM115, read to its end by the caller
+        plain = _chunks(cast("BinaryIO", opened))
     bare = name.rsplit(".", 1)[0] if any(name.lower().endswith(s) for s in SUFFIXES) else name
     return bounded(plain, size, name), bare
 

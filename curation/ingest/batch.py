@@ -19,7 +19,8 @@ from curation.ingest import plain
 from curation.ingest.columns import Columns
 from curation.ingest.rows import Quarantined, Read, Rows, as_json, own_id, quarantined
 from curation.ingest.sources import Source
-from curation.record import ID, RECORD, ROLES, Turn, ids, record_ids
+from curation.record import ID, RECORD, ROLES, Turn, record_ids
+from curation.utf8 import numbers, strings
 
 NEWLINE = ord("\n")
 CODES = {role: code for code, role in enumerate(ROLES)}
@@ -72,10 +73,10 @@ def line_records(
     lines: Lines, found: Columns, rows: Rows, normaliser: Normaliser, limits: Limits
 ) -> tuple[pa.Table, list[Quarantined]]:
     """Return what `records` would of lines whose columns were found; only those that need it become Python objects."""
-    numbers = range(lines.number, lines.number + lines.count)
-    own = [""] * lines.count if found.own is None else list(map(own_id, found.own))
+    numbers = range(lines.number, lines.number + lines.rows)
+    own = [""] * lines.rows if found.own is None else list(map(own_id, found.own))
     source_ids = [rows.unique(o) if o else f"{lines.file}:{n}" for o, n in zip(own, numbers, strict=True)]
-    fields: list[dict[Any, Any]] = [{}] * lines.count
+    fields: list[dict[Any, Any]] = [{}] * lines.rows
     for n in [n for n, o in enumerate(own) if not o] if found.own is not None else ():
         fields[n] = {found.by.own: cast("list[Any]", found.own)[n]}
     ends = np.flatnonzero(np.frombuffer(lines.data, np.uint8) == NEWLINE)
@@ -128,7 +129,7 @@ def _flat(talks: list[list[Turn]]) -> _Flat:
     np.cumsum(np.fromiter(map(len, talks), np.int64, len(talks)), out=offsets[1:])
     turns = list(chain.from_iterable(talks))
     roles = np.array([CODES[role] for role, _ in turns], np.uint8)
-    return _Flat(offsets, roles, pa.array([content for _, content in turns], pa.string()))
+    return _Flat(offsets, roles, strings([content for _, content in turns]))
 
 
 def _changed(flat: _Flat, changed: dict[int, list[Turn]], refused: list[int]) -> _Flat:
@@ -141,7 +142,7 @@ def _changed(flat: _Flat, changed: dict[int, list[Turn]], refused: list[int]) ->
     offsets = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=offsets[1:])
     turns = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], counts)
-    contents = pa.concat_arrays([flat.contents, new.contents]).take(pa.array(turns))
+    contents = pa.concat_arrays([flat.contents, new.contents]).take(numbers(turns))
     return _Flat(offsets, np.concatenate([flat.roles, new.roles])[turns], contents)
 
 
@@ -156,10 +157,10 @@ def _is_broken(content: str) -> bool:
 def _odd(flat: _Flat, limits: Limits) -> np.ndarray:
     """Say which conversations may be too long, hold nothing, or do not begin with the user (after system turns)."""
     count = len(flat.offsets) - 1
-    odd = np.diff(flat.offsets) == 0
+    odd = np.asarray(np.diff(flat.offsets) == 0, np.bool_)
     if not len(flat.roles):
         return odd
-    ends = np.frombuffer(flat.contents.buffers()[1], np.int32, len(flat.contents) + 1)
+    ends = np.frombuffer(flat.contents.buffers()[1], np.int32, len(flat.contents) + 1, flat.contents.offset * 4)
     odd |= np.diff(ends[flat.offsets].astype(np.int64)) > limits.chars  # bytes, of which there are at least as many
     first = flat.roles[np.minimum(flat.offsets[:-1], len(flat.roles) - 1)]
     second = flat.roles[np.minimum(flat.offsets[:-1] + 1, len(flat.roles) - 1)]
@@ -219,17 +220,27 @@ def bounded_meta(fields: dict[Any, Any], limit: int) -> str:
 def _table(source: Source, source_ids: list[str], flat: _Flat, meta: list[str]) -> pa.Table:
     hashes = content_hashes(flat.offsets, flat.roles, flat.contents)
     turns = RECORD.field("turns").type
-    roles = pa.DictionaryArray.from_arrays(pa.array(flat.roles), pa.array(ROLES)).cast(pa.string())
+    roles = pa.DictionaryArray.from_arrays(numbers(flat.roles), strings(ROLES)).cast(pa.string())
     said = pa.StructArray.from_arrays([roles, flat.contents], fields=list(turns.value_type))
     columns = [
-        ids(record_ids(source.name, source_ids, hashes)),
-        ids(hashes),
-        pa.repeat(source.name, len(meta)),
-        pa.array(source_ids, pa.string()),
-        pa.repeat(source.licence, len(meta)),
-        pa.ListArray.from_arrays(pa.array(flat.offsets, pa.int32()), said, type=turns),
-        pa.nulls(len(meta), pa.binary(16)),
-        pa.array(meta, pa.string()),
+        _ids(record_ids(source.name, source_ids, hashes)),
+        _ids(hashes),
+        _same(source.name, len(meta)),
+        strings(source_ids),
+        _same(source.licence, len(meta)),
+        pa.ListArray.from_arrays(numbers(flat.offsets.astype(np.int32)), said, type=turns),
+        pa.ExtensionArray.from_storage(ID, pa.nulls(len(meta), pa.binary(16))),
+        strings(meta),
     ]
-    columns[6] = pa.ExtensionArray.from_storage(ID, columns[6])
     return pa.table(columns, schema=RECORD)
+
+
+def _same(value: str, count: int) -> pa.Array:
+    """Return a column of one string (pa.repeat would import pandas)."""
+    return pa.DictionaryArray.from_arrays(numbers(np.zeros(count, np.int8)), strings([value])).cast(pa.string())
+
+
+def _ids(values: list[bytes]) -> pa.Array:
+    """Return record.ids of values that are all there."""
+    stored = pa.Array.from_buffers(pa.binary(16), len(values), [None, pa.py_buffer(b"".join(values))])
+    return pa.ExtensionArray.from_storage(ID, stored)

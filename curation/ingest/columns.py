@@ -18,6 +18,7 @@ from curation.files import Lines
 from curation.ingest import plain
 from curation.ingest.turns import ROLES as NAMES
 from curation.record import ROLES
+from curation.utf8 import integers, numbers
 
 MARK = ord(">")  # what a template's end mark ends in
 
@@ -43,7 +44,7 @@ def columns(lines: Lines) -> Columns | None:
     if by is None or by.rest or plain.turns(first, by) is None:
         return None
     table = _parsed(lines, _schema(first, by))
-    if table is None or table.num_rows != lines.count or any(column.null_count for column in table.columns):
+    if table is None or table.num_rows != lines.rows or any(column.null_count for column in table.columns):
         return None
     own = table.column(by.own).to_pylist() if by.own else None
     return _talks(table, by, own) if by.talking else _tasks(table, by, own)
@@ -77,10 +78,10 @@ def _tasks(table: pa.Table, by: plain.Plan, own: list[Any] | None) -> Columns:
         given = _array(table, by.given)
         with_given = pc.greater(pc.binary_length(given), 0)
         blank = pc.or_(_blank(given), _blank(question))
-        look = np.array(pc.and_(with_given, blank))
+        look = integers(pc.and_(with_given, blank).cast(pa.uint8()), np.uint8) > 0
         question = pc.if_else(with_given, pc.binary_join_element_wise(question, given, "\n"), question)
     look |= _marked(answer)
-    places = pa.array(np.arange(2 * rows, dtype=np.int32).reshape(2, rows).T.reshape(-1))
+    places = numbers(np.arange(2 * rows, dtype=np.int32).reshape(2, rows).T.reshape(-1))
     contents = pa.concat_arrays([question, answer]).take(places)
     roles = np.tile(np.array([ROLES.index("user"), ROLES.index("assistant")], np.uint8), rows)
     return Columns(by, own, np.arange(0, 2 * rows + 1, 2), roles, contents, look)
@@ -100,13 +101,12 @@ def _talks(table: pa.Table, by: plain.Plan, own: list[Any] | None) -> Columns | 
     if not all(known):
         return None
     codes = np.array([ROLES.index(name) for name in known if name], np.uint8)
-    offsets = np.concatenate([[0], np.cumsum(np.array(pc.list_value_length(talks), np.int64))])
-    return Columns(by, own, offsets, codes[np.array(coded.indices)], content, np.diff(offsets) == 0)
+    offsets = np.concatenate([[0], np.cumsum(integers(pc.list_value_length(talks), np.int32), dtype=np.int64)])
+    return Columns(by, own, offsets, codes[integers(coded.indices, np.int32)], content, np.diff(offsets) == 0)
 
 
 def _array(table: pa.Table, name: str) -> pa.Array:
-    column = table.column(name)
-    return column.chunk(0) if column.num_chunks else pa.array([], column.type)
+    return table.column(name).chunk(0)  # there is a first line
 
 
 def _blank(texts: pa.Array) -> pa.Array:

@@ -25,6 +25,7 @@ from curation.record import QUARANTINE, RECORD
 STAGE, QUARANTINED = "ingest", "quarantine"
 SHARD_BYTES = 200_000_000  # of text in one shard: far below the 2 GiB that one Arrow string column may hold
 LEVEL = 1  # of zstd
+GROUP_ROWS, GROUP_BYTES = 16_384, 32_000_000  # of a Parquet row group
 BATCH_ROWS, BATCH_CHARS = 4_096, 4_000_000  # normalised and hashed at a time: enough to make a call of a kernel cheap
 ROW_BYTES = 250  # of a compressed file to a record, for the progress bar alone
 
@@ -122,7 +123,7 @@ def _tables(unit: Unit, quarantine: _Quarantine, tally: _Tally) -> Iterator[pa.T
     for batch in _batches(unit.source, rows, tally):
         if isinstance(batch, tuple):
             lines, found = batch
-            tally.rows, tally.read = tally.rows + lines.count, tally.read + lines.count
+            tally.rows, tally.read = tally.rows + lines.rows, tally.read + lines.rows
             table, refused = line_records(lines, found, rows, unit.normaliser, limits)
         else:
             tally.read += len(batch)
@@ -161,7 +162,7 @@ def _batches(source: Source, rows: Rows, tally: _Tally) -> Iterator[list[Read | 
 
 def _shards(tables: Iterator[pa.Table], settings: Settings) -> Iterator[Iterator[pa.Table]]:
     """Yield for each shard its tables: rows_per_shard rows, or fewer where their text is too much for one."""
-    filled = (table for table in tables if table.num_rows)
+    filled = _grouped(tables)
     left: list[pa.Table] = []  # the table at hand
     while left or (left := list(islice(filled, 1))):
         yield _shard(left, filled, settings)
@@ -176,6 +177,18 @@ def _shard(left: list[pa.Table], tables: Iterator[pa.Table], settings: Settings)
         room, size = room - table.num_rows, size + table.nbytes
         if room <= 0 or size >= SHARD_BYTES:
             return
+
+
+def _grouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Yield tables joined until they make a row group that is worth its metadata."""
+    held = list[pa.Table]()
+    for table in tables:
+        held.append(table)
+        if sum(t.num_rows for t in held) >= GROUP_ROWS or sum(t.nbytes for t in held) >= GROUP_BYTES:
+            yield pa.concat_tables(held)
+            held = []
+    if any(table.num_rows for table in held):
+        yield pa.concat_tables(held)
 
 
 class _Quarantine:

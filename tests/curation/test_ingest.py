@@ -169,10 +169,13 @@ ROWS: dict[str, tuple[Any, list[tuple[str, str]]]] = {
         QA,
     ),
     "natural-instructions": (
-        {"Definition": ["q"], "Positive Examples": [{"input": "x", "output": "y"}],
-         "Instances": [{"id": "t-1", "input": "i", "output": ["a", "b"]}]},
+        {
+            "Definition": ["q"],
+            "Positive Examples": [{"input": "x", "output": "y"}],
+            "Instances": [{"id": "t-1", "input": "i", "output": ["a", "b"]}],
+        },
         [(U, "q\ni"), (A, "a")],
-    ),  # fmt: skip
+    ),
     "natural-instructions on the hub": ({"definition": "q", "inputs": "i", "targets": "a"}, [(U, "q\ni"), (A, "a")]),
     "flan": ({"inputs": "q", "targets": "a", "task_source": "Flan2021", "template_type": "zs_opt"}, QA),
     "flan with several targets": ({"inputs": "q", "targets": ["a", "b"]}, QA),
