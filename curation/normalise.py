@@ -7,8 +7,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
-from curation.record import Turn
+import numpy as np
+import pyarrow as pa
+from numba import njit
+
+from curation.folding import HAN_FIRST, HAN_LAST, LIMIT, acting
+from curation.record import ROLES, Turn
+from curation.utf8 import buffers, decode
 
 MERGED = (
     "user",
@@ -81,3 +88,70 @@ def normalise(turns: list[Turn]) -> list[Turn]:
         else:
             out.append((role, content))
     return out
+
+
+SETTLED, OPEN, NUL = 0, 1, 2  # what `unsettled` says of a record
+PLAIN, BLANK, WORK, ZERO = 0, 1, 2, 3  # what a character is to it
+
+
+def unsettled(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array) -> np.ndarray:
+    """Say which records `normalise` would leave as they are: SETTLED, OPEN (it has to look) or NUL (one is in the text).
+
+    Record i holds turns offsets[i]:offsets[i + 1] of `roles` (index in ROLES) and `contents`. Returns uint8, one a record.
+    """
+    starts, data = buffers(contents)
+    merged = np.array([role in MERGED for role in ROLES])
+    found = np.empty(len(offsets) - 1, np.uint8)
+    _look((offsets, roles, merged), starts, data, _kinds(), found)
+    return found
+
+
+@cache
+def _kinds() -> np.ndarray:
+    """Return what each character is: PLAIN, BLANK (so at either end of a text), WORK (anywhere) or ZERO."""
+    kinds = np.zeros(LIMIT, np.uint8)
+    for character in acting():
+        kinds[ord(character)] = WORK
+    for code in range(LIMIT):
+        character = chr(code)
+        if RARE.match(character) or not unicodedata.is_normalized("NFC", character):
+            kinds[code] = WORK
+        elif character.isspace():
+            kinds[code] = BLANK
+    kinds[0] = ZERO
+    return kinds
+
+
+@njit(cache=True, nogil=True)
+def _look(turns, starts, data, kinds, found):  # type: ignore[no-untyped-def]
+    offsets, roles, merged = turns
+    for record in range(len(found)):
+        found[record] = SETTLED
+        for turn in range(offsets[record], offsets[record + 1]):
+            again = turn > offsets[record] and roles[turn] == roles[turn - 1] and merged[roles[turn]]
+            kind = _text_kind(data, starts[turn], starts[turn + 1], kinds)
+            if kind != PLAIN or again:
+                found[record] = max(found[record], NUL if kind == ZERO else OPEN)
+
+
+@njit(cache=True, nogil=True)
+def _text_kind(data, position, end, kinds):  # type: ignore[no-untyped-def]
+    """Return the worst a text holds: PLAIN, BLANK (at an end, or nothing at all), WORK or ZERO."""
+    odd = np.uint8(end == position)
+    for i in range(position, end):  # printable ASCII, tabs and line ends: a loop that vectorises
+        odd |= np.uint8(data[i] >= 0x7F) | np.uint8((data[i] < 0x20) & (data[i] != 0x0A) & (data[i] != 0x09))
+    if not odd:
+        return BLANK if data[position] <= 0x20 or data[end - 1] <= 0x20 else PLAIN
+    worst, kind, begin = PLAIN, BLANK, position
+    while position < end:
+        code, width = np.int64(data[position]), 1
+        if HAN_FIRST <= code <= HAN_LAST:
+            kind, position = PLAIN, position + 3
+            continue
+        if code >= 0x80:
+            code, width = decode(data, position, end)
+        kind = kinds[code] if code < LIMIT else WORK
+        if kind > BLANK or (kind == BLANK and position == begin):
+            worst = max(worst, kind)
+        position += width
+    return max(worst, kind)

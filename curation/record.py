@@ -6,6 +6,7 @@ Ids are 128 bits, held in Parquet as UUID, so that DuckDB joins them as integers
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +94,19 @@ def record_id(source: str, source_id: str, content: bytes) -> bytes:
     return state.digest()
 
 
-def ids(values: list[bytes | None]) -> pa.ExtensionArray:
+def record_ids(source: str, source_ids: Sequence[str], contents: Sequence[bytes]) -> list[bytes]:
+    """Return record_id of each record of one source."""
+    name = source.encode("utf-8", "surrogatepass")
+    before, between = len(name).to_bytes(8, "little") + name, (16).to_bytes(8, "little")
+    digest = xxhash.xxh3_128_digest
+    own = [source_id.encode("utf-8", "surrogatepass") for source_id in source_ids]
+    return [
+        digest(b"%b%b%b%b%b" % (before, len(o).to_bytes(8, "little"), o, between, c))
+        for o, c in zip(own, contents, strict=True)
+    ]
+
+
+def ids(values: Sequence[bytes | None]) -> pa.ExtensionArray:
     """Return 16-byte values as an Arrow column of type ID."""
     return pa.ExtensionArray.from_storage(ID, pa.array(values, pa.binary(16)))
 

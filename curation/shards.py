@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from curation.identity import digest, file_digest
 
 ROW_GROUP = 65_536
+LEVEL = 3  # of zstd: a sixth smaller than 1 on real text, at 1.6 times the time
 MANIFEST = "manifest.json"
 KEY = b"cuvee.key"
 
@@ -81,14 +82,27 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 def write_shard(path: Path, table: pa.Table, key: str) -> None:
     """Write one Parquet shard atomically, zstd-3, the key in its footer."""
+    write_pieces(path, iter([table]), key, table.schema, LEVEL)
+
+
+def write_pieces(path: Path, pieces: Iterator[pa.Table], key: str, schema: pa.Schema, level: int) -> int:
+    """Write one shard as its pieces come, each a row group of its own (or more), so that no shard has to fit in memory.
+
+    Returns the rows. `level` is zstd's.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    tagged = table.replace_schema_metadata({**(table.schema.metadata or {}), KEY: key.encode()})
+    tagged = schema.with_metadata({**(schema.metadata or {}), KEY: key.encode()})
+    rows = 0
     try:
-        pq.write_table(tagged, temp, compression="zstd", compression_level=3, row_group_size=ROW_GROUP)
+        with pq.ParquetWriter(temp, tagged, compression="zstd", compression_level=level) as writer:
+            for piece in pieces:
+                writer.write_table(piece.cast(tagged), ROW_GROUP)
+                rows += piece.num_rows
         temp.replace(path)
     finally:
         temp.unlink(missing_ok=True)
+    return rows
 
 
 def has_shard(path: Path, key: str) -> bool:
@@ -116,7 +130,12 @@ def finish(
 
 
 def write_tables(folder: Path, key: str, tables: Iterable[pa.Table], schema: pa.Schema) -> int:
-    """Write tables as the numbered shards of a folder, one table a shard, without its manifest; returns the rows.
+    """Write tables as the numbered shards of a folder, one table a shard, without its manifest; returns the rows."""
+    return write_streams(folder, key, (iter([table]) for table in tables), schema, LEVEL)
+
+
+def write_streams(folder: Path, key: str, streams: Iterable[Iterator[pa.Table]], schema: pa.Schema, level: int) -> int:
+    """Write each stream of tables as a numbered shard of a folder, without its manifest; returns the rows.
 
     Their number is known only at the end, so they carry a temporary name until then.
     """
@@ -124,9 +143,9 @@ def write_tables(folder: Path, key: str, tables: Iterable[pa.Table], schema: pa.
     for stale in folder.glob("*.parquet"):
         stale.unlink()
     rows, count = 0, 0
-    for table in tables:
-        write_shard(folder / f"part-{count:05d}.writing.parquet", table.cast(schema), key)
-        rows, count = rows + table.num_rows, count + 1
+    for pieces in streams:
+        rows += write_pieces(folder / f"part-{count:05d}.writing.parquet", pieces, key, schema, level)
+        count += 1
     for number in range(count):
         (folder / f"part-{number:05d}.writing.parquet").replace(folder / f"part-{number:05d}-of-{count:05d}.parquet")
     return rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 from numba import njit
@@ -26,6 +28,32 @@ def buffers(texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
 def column(offsets: np.ndarray, data: np.ndarray) -> pa.LargeStringArray:
     """Return offsets (int64[n + 1]) into UTF-8 bytes as a string column, without a copy."""
     return pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
+
+
+def strings(values: Sequence[str]) -> pa.StringArray:
+    """Return strings as a column, as pa.array does, which imports pandas (half a second in every worker).
+
+    Raises UnicodeEncodeError where one holds half of a UTF-16 pair.
+    """
+    encoded = [value.encode() for value in values]
+    offsets = np.zeros(len(encoded) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
+    if offsets[-1] >= 1 << 31:
+        raise ValueError(f"{int(offsets[-1]):,} bytes of text in one column; it holds at most 2 GiB")
+    ends = pa.py_buffer(offsets.astype(np.int32))
+    return pa.StringArray.from_buffers(len(encoded), ends, pa.py_buffer(b"".join(encoded)))
+
+
+def numbers(values: np.ndarray) -> pa.Array:
+    """Return a NumPy array as a column, again without pandas."""
+    kind = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def integers(column: pa.Array, dtype: type[np.generic]) -> np.ndarray:
+    """Return a null-free column of fixed width as NumPy sees it, without a copy and without pandas."""
+    start = column.offset * np.dtype(dtype).itemsize
+    return np.frombuffer(column.buffers()[1] or b"", dtype, len(column), start)
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -14,6 +14,7 @@ from flows.config import Config
 from flows.tasks import stage
 
 COMPARED = ("exact", "fuzzy")  # judges that compare records with one another; the others see one shard at a time
+NORMALISER = ingest.Normaliser(normalise.normalise, normalise.unsettled)
 
 
 @flow(name="curate", description="raw dumps → judged corpus and its catalog", persist_result=False)
@@ -44,9 +45,7 @@ def pending(config: Config) -> list[str]:
     for name, settings in local.items():
         judge.module(name).inputs(settings)  # raises where a model or the benchmarks are not there
     if config.sources and any(
-        not shards.is_done(
-            shards.folder(config.root, "records", s.name), ingest.key(s, config.ingest, normalise.normalise)
-        )
+        not shards.is_done(shards.folder(config.root, "records", s.name), ingest.key(s, config.ingest, NORMALISER))
         for s in ingest.resolve(config.sources)
     ):
         return ["ingest", *config.stages, "catalog"]
@@ -88,7 +87,7 @@ def sources(config: Config) -> list[str]:
 def ingest_sources(config: Config) -> list[str]:
     """Write records/ and quarantine/ of every configured source; returns what to say about it."""
     counts = ingest.run(
-        config.root, ingest.resolve(config.sources), config.ingest, config.engine, config.workers, normalise.normalise
+        config.root, ingest.resolve(config.sources), config.ingest, config.engine, config.workers, NORMALISER
     )
     records, bad = (sum(c[i] for c in counts.values()) for i in (0, 1))
     return [f"ingest: {len(counts)} sources, {records:,} records, {bad:,} rows quarantined"]

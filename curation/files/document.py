@@ -10,11 +10,12 @@ from typing import Any
 
 import orjson
 
-from curation.files.lines import parse
-from curation.files.row import MAX_DOCUMENT, MAX_ROW, Bad, Item, Row, excerpt, joined, replay
+from curation.files.lines import may_repeat, parse, repeated, sound
+from curation.files.row import EXCERPT, MAX_DOCUMENT, MAX_ROW, Bad, Item, Row, excerpt, joined, replay
 
 WHOLE = 64 << 20  # bytes parsed at once (5-8 times as much memory); a longer array is walked element by element
-SEPARATOR = re.compile(r"[\s,]*")
+SEPARATOR = re.compile(r"[\s,\ufeff]*")  # files joined end to end keep the BOM of each
+NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 FIRST_KEY = re.compile(r'\{\s*"((?:[^"\\]|\\.)*)"\s*:')
 SPEAKER, SAID = {"role", "from", "speaker"}, {"content", "value", "text"}
 # Lists inside one row, so an object with one of them is a row and not a container of rows.
@@ -36,10 +37,15 @@ def document(chunks: Iterator[bytes], file: str) -> Iterator[Item]:
         yield from _walk(_Window(replay(data, chunks)), file)
         return
     data += joined(chunks, MAX_DOCUMENT - len(data), f"the JSON object in {file}")
+    if not data.strip():
+        return
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         yield from _recover(data, file, error)
+        return
+    if may_repeat(data, value) and repeated(data):
+        yield from _walk(_Window(iter([data])), file)
         return
     for number, row in enumerate(rows_of(value), 1):
         yield Row(file, number, row)
@@ -76,7 +82,7 @@ def _recover(data: bytes, file: str, error: ValueError) -> Iterator[Item]:
         yield from _walk(_Window(iter([data])), file)
         return
     for number, row in enumerate(rows, 1):
-        yield Row(file, number, row)
+        yield sound(row, file, number, str(row)[:EXCERPT])
 
 
 def _is_series(data: bytes) -> bool:
@@ -137,6 +143,10 @@ def _walk(window: _Window, file: str) -> Iterator[Item]:
             if _unfinished(error, window) and window.more():
                 number -= 1
                 continue
+            if isinstance(error, RecursionError):
+                yield Bad(file, number, "too_deep", "nested deeper than can be read", excerpt(window.text[window.at :]))
+                _pass_over(window)
+                continue
             yield _skipped(window, file, number, key, error)
             continue
         raw = window.text[window.at : end]
@@ -150,7 +160,9 @@ def _walk(window: _Window, file: str) -> Iterator[Item]:
 def _checked(value: Any, raw: str, file: str, number: int) -> Item:
     if not raw.isascii() and any("\udc80" <= c <= "\udcff" for c in raw):
         return Bad(file, number, "undecodable", "the row holds bytes that are not UTF-8", excerpt(raw))
-    return Row(file, number, value)
+    if twice := repeated(raw):
+        return Bad(file, number, "duplicate_key", f"the name {twice[:80]!r} comes twice in one object", excerpt(raw))
+    return sound(value, file, number, raw)
 
 
 def _unfinished(error: Exception, window: _Window) -> bool:
@@ -158,6 +170,19 @@ def _unfinished(error: Exception, window: _Window) -> bool:
     if not isinstance(error, json.JSONDecodeError):
         return False
     return error.pos > len(window.text) - 64 or error.msg.startswith("Unterminated string")
+
+
+def _pass_over(window: _Window) -> None:
+    """Move on to the end of the element in view, by its brackets alone; to the end of what may be in view where it has none."""
+    while window.more():
+        pass
+    depth = 0
+    for found in NESTING.finditer(window.text, window.at):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found.group(), 0)
+        if depth <= 0:
+            window.at = found.end()
+            return
+    window.at = len(window.text)
 
 
 def _first_key(text: str) -> str:

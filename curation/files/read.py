@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from curation.files.document import document, one_value
+from curation.files.lines import blocks as line_blocks
 from curation.files.lines import jsonl
-from curation.files.row import MAX_DOCUMENT, MAX_MEMBERS, Bad, FaultError, Item, joined, replay
+from curation.files.row import MAX_DOCUMENT, MAX_MEMBERS, Bad, FaultError, Item, Lines, joined, replay
 from curation.files.tables import delimiter, parquet, table
 from curation.files.texts import LIST, blocks, is_logiqa, logiqa, yaml_rows
 from curation.files.unpack import CORRUPT, bounded, decompress, utf8
@@ -21,6 +23,15 @@ ENCRYPTED = 0x1  # bit of a zip member's flags
 
 def read(path: Path) -> Iterator[Item]:
     """Yield the rows of one file, and Bad for each that cannot be read; raises OSError where the file cannot be opened."""
+    for item in read_blocks(path):
+        if isinstance(item, Lines):
+            yield from jsonl(item)
+        else:
+            yield item
+
+
+def read_blocks(path: Path) -> Iterator[Item | Lines]:
+    """Yield what `read` does, the lines of JSONL unparsed."""
     size = path.stat().st_size
     with path.open("rb") as handle:
         magic = handle.read(4)
@@ -33,7 +44,7 @@ def read(path: Path) -> Iterator[Item]:
             yield from _guarded(_stream(cast("BinaryIO", handle), size, path.name), path.name)
 
 
-def _guarded(items: Iterator[Item], file: str) -> Iterator[Item]:
+def _guarded(items: Iterator[Item | Lines], file: str) -> Iterator[Item | Lines]:
     """Pass items on; where the rest cannot be read, or there was nothing, say so once."""
     empty = True
     try:
@@ -49,7 +60,7 @@ def _guarded(items: Iterator[Item], file: str) -> Iterator[Item]:
             yield Bad(file, None, "empty_file", f"{file} holds no row", "")
 
 
-def _stream(handle: BinaryIO, size: int, file: str) -> Iterator[Item]:
+def _stream(handle: BinaryIO, size: int, file: str) -> Iterator[Item | Lines]:
     chunks, bare = decompress(handle, size, file)
     first = next(chunks, b"")
     if first.startswith(PARQUET):
@@ -62,13 +73,15 @@ def _stream(handle: BinaryIO, size: int, file: str) -> Iterator[Item]:
     yield from rows(head, text, file, bare.rsplit("!", 1)[-1])
 
 
-def rows(head: bytes, chunks: Iterator[bytes], file: str, name: str) -> Iterator[Item]:
+def rows(head: bytes, chunks: Iterator[bytes], file: str, name: str) -> Iterator[Item | Lines]:
     """Yield the rows of a stream of UTF-8 chunks that begins with `head`."""
     lowered = name.lower()
+    if b"\r" in head and b"\n" not in head:  # line ends as of old Macs
+        head, chunks = head.replace(b"\r", b"\n"), (chunk.replace(b"\r", b"\n") for chunk in chunks)
     start = head.lstrip()
     tabular = lowered.endswith((".csv", ".tsv", ".tab"))
     if start[:1] in (b"{", b"[") and not (tabular and not one_value(start.split(b"\n", 1)[0])):
-        return jsonl(chunks, file) if _is_lines(start, lowered) else document(chunks, file)
+        return line_blocks(chunks, file) if _is_lines(start, lowered) else document(chunks, file)
     text = head.decode("utf-8", "replace")
     if not tabular:
         if is_logiqa(text):
@@ -76,7 +89,7 @@ def rows(head: bytes, chunks: Iterator[bytes], file: str, name: str) -> Iterator
         if lowered.endswith((".yaml", ".yml")) or (not lowered.endswith(".txt") and LIST.match(text.lstrip())):
             return yaml_rows(chunks, file)
         if lowered.endswith((".jsonl", ".ndjson", ".jsonlines")):
-            return jsonl(chunks, file)
+            return line_blocks(chunks, file)
         if lowered.endswith(".json"):
             return document(chunks, file)
     separator = "" if lowered.endswith((".txt", ".md")) else delimiter(text, lowered)
@@ -86,7 +99,7 @@ def rows(head: bytes, chunks: Iterator[bytes], file: str, name: str) -> Iterator
 def _is_lines(start: bytes, name: str) -> bool:
     """Tell JSON lines from one document: the first line is a whole value, and another line follows."""
     first, _, rest = start.partition(b"\n")
-    following = rest.lstrip()[:1]
+    following = rest.lstrip(b" \t\r\n\xef\xbb\xbf")[:1]
     if not following and start[:1] == b"{":
         return name.endswith((".jsonl", ".ndjson", ".jsonlines"))
     if start[:1] == b"{":
@@ -94,7 +107,7 @@ def _is_lines(start: bytes, name: str) -> bool:
     return following in (b"[", b"{") and one_value(first)
 
 
-def _zip(path: Path) -> Iterator[Item]:
+def _zip(path: Path) -> Iterator[Item | Lines]:
     with zipfile.ZipFile(path) as archive:
         members = [m for m in archive.infolist() if not m.is_dir()]
         if len(members) > MAX_MEMBERS:
@@ -104,10 +117,12 @@ def _zip(path: Path) -> Iterator[Item]:
             yield from _guarded(_member(archive, member, file), file)
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str) -> Iterator[Item]:
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str) -> Iterator[Item | Lines]:
     parts = member.filename.replace("\\", "/").split("/")
-    if ".." in parts or parts[0] == "":
+    if ".." in parts or parts[0] == "" or parts[0].endswith(":"):
         raise FaultError("unsafe_member", f"{file}: a name that leads out of the archive")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise FaultError("unsafe_member", f"{file}: a link, not a file")
     if parts[0] == "__MACOSX" or parts[-1].startswith("."):
         raise FaultError("not_data", f"{file}: a file of the operating system")
     if member.flag_bits & ENCRYPTED:

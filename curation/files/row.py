@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_ROW = 64 << 20  # bytes of one row: a book is 1 MB, so more than this is a file without line ends
 MAX_DOCUMENT = 1 << 30  # bytes of a document that only parses whole (JSON object, YAML, zipped Parquet)
 MAX_MEMBERS = 1_000_000  # files in one archive; one conversation a file is common, more than this is an attack
 MAX_RATIO = 200  # of expansion; text reaches 50, templated text 100, deflate at most 1,032
-FREE_EXPANSION = 256 << 20  # bytes an archive may expand to whatever its ratio: this much is harmless
+FREE_EXPANSION = 64 << 20  # bytes an archive may expand to whatever its ratio: this much is harmless
 MAX_CELL = 16 << 20  # characters of one CSV cell: Python's default of 131,072 is too small for a long document
 EXCERPT = 500  # characters
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row as parsed: usually a dict; a list for a headerless table or a bare list of turns; a string for text."""
 
     file: str  # the file's own name, with `!member` for a file inside an archive
@@ -24,8 +22,16 @@ class Row:
     value: Any
 
 
-@dataclass(frozen=True)
-class Bad:
+class Lines(NamedTuple):
+    """Lines of a JSONL file, not yet parsed."""
+
+    file: str
+    number: int  # of the first
+    rows: int
+    data: bytes  # each line with its end
+
+
+class Bad(NamedTuple):
     """What could not be read: one row, or the whole file (or its rest) where `number` is None."""
 
     file: str

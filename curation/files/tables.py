@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.files.row import MAX_CELL, MAX_ROW, Bad, FaultError, Item, Row, excerpt
+from curation.files.row import FREE_EXPANSION, MAX_CELL, MAX_RATIO, MAX_ROW, Bad, FaultError, Item, Row, excerpt
 
 BATCH = 1_024  # rows of a Parquet file in memory as Python objects
 # A header's cell is a short name: at most four words, beginning with a letter, no sentence punctuation.
@@ -85,7 +85,7 @@ def table(chunks: Iterator[bytes], file: str, head: str, separator: str) -> Iter
 
 def _plain_lines(stream: io.TextIOWrapper) -> Iterator[str]:
     while line := stream.readline(MAX_ROW):
-        yield line.replace("\0", "") if "\0" in line else line
+        yield line
 
 
 def _is_header(cells: list[str]) -> bool:
@@ -111,13 +111,43 @@ def _record(cells: list[str], header: list[str] | None, file: str, number: int) 
 
 
 def parquet(source: Path | BinaryIO, file: str) -> Iterator[Item]:
-    """Yield a dict a row, batch after batch."""
-    number = 0
+    """Yield a dict a row, batch after batch; raises FaultError where a file claims or holds more than it honestly can."""
+    number, read = 0, 0
     try:
         with pq.ParquetFile(source) as handle:
-            for batch in handle.iter_batches(BATCH):
-                for value in batch.to_pylist():
-                    number += 1
-                    yield Row(file, number, value)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            limit = max(FREE_EXPANSION, _size(source) * MAX_RATIO)
+            groups = [handle.metadata.row_group(i) for i in range(handle.num_row_groups)]
+            claimed = sum(group.total_byte_size for group in groups)
+            for batch in handle.iter_batches(BATCH) if 0 <= claimed <= limit else ():
+                read += batch.nbytes
+                if read > limit:
+                    break
+                yield from _rows(batch, file, number)
+                number += batch.num_rows
+            if not 0 <= max(read, claimed) <= limit:
+                raise FaultError(
+                    "archive_bomb", f"{file} holds more than {limit:,} bytes of values; rewrite it if it is honest"
+                )
+    except (pa.ArrowException, OSError, MemoryError) as error:
         raise FaultError("corrupt_parquet", f"{file}: {error}") from error
+
+
+def _size(source: Path | BinaryIO) -> int:
+    return source.stat().st_size if isinstance(source, Path) else len(source.getbuffer())  # type: ignore[attr-defined]
+
+
+def _rows(batch: pa.RecordBatch, file: str, number: int) -> Iterator[Item]:
+    """Yield the rows of a batch, numbered on from `number`; one whose bytes are not UTF-8 costs itself alone."""
+    try:
+        values = batch.to_pylist()
+    except UnicodeDecodeError:
+        for row in range(batch.num_rows):
+            try:
+                (value,) = batch.slice(row, 1).to_pylist()
+            except UnicodeDecodeError:
+                yield Bad(file, number + row + 1, "undecodable", "the row holds bytes that are not UTF-8", "")
+            else:
+                yield Row(file, number + row + 1, value)
+        return
+    for row, value in enumerate(values, number + 1):
+        yield Row(file, row, value)

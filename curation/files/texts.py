@@ -14,6 +14,7 @@ from curation.files.row import MAX_DOCUMENT, MAX_ROW, Bad, Item, Row, excerpt, j
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is 8 times as fast; both build plain values only
 ANCHOR = re.compile(r"(?:^|[\s\[{,:-])&\w")
+MAX_DEPTH = 500  # of a YAML value; the C parser overruns its stack somewhere beyond 10,000
 LIST = re.compile(r"-\s+[\w\"'{]")
 # LogiQA: https://github.com/lgw863/LogiQA-dataset, blocks of the right letter, context, question and four options.
 LOGIQA_ANSWER = re.compile(r"[a-dA-D]")
@@ -50,10 +51,23 @@ def _yaml(text: str, file: str, number: int | None) -> Any:
     if ANCHOR.search(text) and any(isinstance(e, yaml.AliasEvent) for e in _events(text)):
         # A few nested aliases stand for billions of values (the "billion laughs").
         return Bad(file, number, "yaml_alias", "aliases are not followed; write the value out", excerpt(text))
+    if sum(map(text.count, ("[", "{", "- ", "? ", "\n"))) > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        return Bad(file, number, "too_deep", f"nested deeper than {MAX_DEPTH:,}", excerpt(text))
     try:
         return yaml.load(text, LOADER)  # noqa: S506, one of the safe loaders
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         return Bad(file, number, "malformed_yaml", " ".join(str(error).split())[:300], excerpt(text))
+
+
+def _depth(text: str) -> int:
+    """Return how deep a YAML text nests; reading its events needs no recursion, which composing its values does (in C)."""
+    depth = deepest = 0
+    for event in _events(text):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        deepest = max(deepest, depth)
+        if deepest > MAX_DEPTH:
+            break
+    return deepest
 
 
 def _events(text: str) -> Iterator[Any]:

@@ -11,13 +11,14 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import zstandard
 
 from curation.files.row import FREE_EXPANSION, MAX_RATIO, FaultError, replay
 
 CHUNK = 1 << 20
+STEP = 1 << 12  # compressed bytes at a time: in zstd, four of them may stand for 128 KiB
 PROBE = 1 << 17  # bytes by which encoding and container are told
 CORRUPT = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile)
 GZIP, ZSTD, BZIP2, XZ = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00"
@@ -45,17 +46,43 @@ def decompress(stream: BinaryIO, size: int, name: str) -> tuple[Iterator[bytes],
         if wrong and magic:
             raise FaultError("corrupt_archive", f"{name} is named {wrong} but does not begin like one")
         return _chunks(source), name
+    if kind in (GZIP, ZSTD):
+        plain = _frames(source, name, kind)
+    else:
+        opened = bz2.BZ2File(source) if kind == BZIP2 else lzma.LZMAFile(source)  # noqa: SIM115, read to its end by the caller
+        plain = _chunks(cast("BinaryIO", opened))
     bare = name.rsplit(".", 1)[0] if any(name.lower().endswith(s) for s in SUFFIXES) else name
-    return bounded(_chunks(_opened(kind, source)), size, name), bare
+    return bounded(plain, size, name), bare
 
 
-def _opened(kind: bytes, source: BinaryIO) -> BinaryIO:
+def _frames(source: BinaryIO, name: str, kind: bytes) -> Iterator[bytes]:
+    """Yield what gzip or zstd frames hold, to the last byte before one that is broken or was cut off; then say so.
+
+    The readers of the packages lose what they had in hand (gzip), or do not say that anything is missing (zstandard).
+    """
+    decoder, parts, size, ended = _decoder(kind), list[bytes](), 0, True
+    raw = source.read(STEP)
+    try:
+        while raw:
+            parts.append(decoder.decompress(raw))
+            size, ended = size + len(parts[-1]), decoder.eof
+            raw = decoder.unused_data.lstrip(b"\0") or source.read(STEP)  # some tools pad with zeros
+            decoder = _decoder(kind) if ended else decoder
+            if size >= CHUNK:
+                yield b"".join(parts)
+                parts, size = [], 0
+    except (zlib.error, zstandard.ZstdError):
+        yield b"".join(parts)
+        raise
+    yield b"".join(parts)
+    if not ended:
+        raise FaultError("corrupt_archive", f"{name} was cut off; the rest of it is lost")
+
+
+def _decoder(kind: bytes) -> Any:
     if kind == GZIP:
-        return cast("BinaryIO", gzip.GzipFile(fileobj=source))
-    if kind == ZSTD:
-        reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(source, read_across_frames=True)
-        return cast("BinaryIO", reader)
-    return cast("BinaryIO", bz2.BZ2File(source) if kind == BZIP2 else lzma.LZMAFile(source))
+        return zlib.decompressobj(zlib.MAX_WBITS | 16)
+    return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
 
 
 class _Rejoined(io.RawIOBase):
@@ -107,6 +134,8 @@ def utf8(chunks: Iterator[bytes], name: str) -> tuple[bytes, Iterator[bytes]]:
         if len(head) >= PROBE:
             break
     foreign = next((what for magic, what in FOREIGN.items() if head.startswith(magic)), None)
+    if head[257:262] == b"ustar":
+        foreign = "tar archive"
     if foreign:
         raise FaultError("binary_file", f"{name} is a {foreign}; give it as JSONL, CSV or Parquet")
     encoding = _encoding(head[:PROBE], name)
@@ -128,7 +157,8 @@ def _encoding(probe: bytes, name: str) -> str:
     even, odd = probe[0::2].count(0), probe[1::2].count(0)
     if even + odd > UTF16_NULS * len(probe) and min(even, odd) * 10 < max(even, odd):
         return "utf-16-le" if odd > even else "utf-16-be"
-    if even + odd > len(probe) // 100 + 8:
+    clean = sum(len(line) for line in probe.split(b"\n") if b"\0" not in line)
+    if even + odd > len(probe) // 100 + 8 and clean * 2 < len(probe):  # else a few lines are bad, and say so themselves
         raise FaultError("binary_file", f"{name} is not text ({even + odd} NUL bytes at its beginning)")
     try:
         codecs.getincrementaldecoder("utf-8")().decode(probe)

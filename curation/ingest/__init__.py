@@ -1,12 +1,15 @@
-"""Raw dumps → records: every common instruction format, told by its content, one row one record.
+"""Raw dumps → records: every common instruction format, told by its content.
 
 sources.py   what the user names (file, folder, glob, hub:…) → `Source`s
 shapes.py    row → turns: which format a row has; with turns.py, choices.py and oasst.py for the harder ones
-rows.py      row → record or quarantine row: ids, meta, the structural checks
+plain.py     the short way to the same turns for rows of plain strings
+rows.py      row → what it says (turns, id, meta), or why it says nothing
+batch.py     what rows say → a table of records: normalised, checked and hashed many at a time
 run.py       a source → its shards
 """
 
+from curation.ingest.batch import Normaliser
 from curation.ingest.run import Settings, key, run
 from curation.ingest.sources import Source, resolve
 
-__all__ = ["Settings", "Source", "key", "resolve", "run"]
+__all__ = ["Normaliser", "Settings", "Source", "key", "resolve", "run"]

@@ -54,9 +54,12 @@ def question(fields: Fields) -> Shape | None:
         stem, why = filled(stem, numbers), "" if PLACEHOLDER.search(why) else why
         used |= {"numbers"} if not why else set()
     answer = chosen(_key(fields[key], key, listed), listed) if key else ""
+    given = text(fields[context]) if context else ""
+    if context == "table" and isinstance(fields.get("table_title"), str) and fields["table_title"]:
+        given, used = f"{fields['table_title']}\n{given}", used | {"table_title"}
     turns, before = system(fields)
     said = reasoned(why, answer, stem)
-    turns += [("user", asked(stem, text(fields[context]) if context else "", listed)), ("assistant", said)]
+    turns += [("user", asked(stem, given, listed)), ("assistant", said)]
     extra = {"reference": answer} if reason and key else {}
     return Shape(turns, used | before, extra)
 

@@ -7,15 +7,21 @@ from typing import Any, NamedTuple
 from curation.ingest.turns import Fields, exchange, text
 from curation.record import Turn
 
+IDS = ("id", "_id", "uuid", "task_id", "question_id", "conversation_id", "message_tree_id", "message_id", "qid", "uid",
+       "sample_id", "data_id", "prompt_id")  # fmt: skip
 SYSTEMS = ("system", "system_prompt", "meta_instruction", "system_message")
 
 
 class Shape(NamedTuple):
-    """A row understood: its turns, the (lower-case) fields they hold in full, and what else is worth keeping."""
+    """A row understood: its turns, the (lower-case) fields they hold in full, and what else is worth keeping.
+
+    A row that holds several conversations has the later ones in `others`, each with its own turns and extra.
+    """
 
     turns: list[Turn]
     used: set[str]
     extra: dict[str, Any]
+    others: tuple[tuple[list[Turn], dict[str, Any]], ...] = ()
 
 
 def first(fields: Fields, names: tuple[str, ...]) -> str | None:

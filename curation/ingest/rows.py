@@ -1,42 +1,38 @@
-"""Row → record or quarantine row.
+"""Row → what it says, or why it says nothing.
 
-Quarantine reasons of this stage: unknown_format, bad_turns, bad_roles, not_text, unmapped (no reading of the row);
-empty_conversation, too_long (no record in it); and whatever curation.files says of rows it cannot read.
-A prompt without answer is a record (a judge drops it as no_response), and so is an answer without prompt (empty_prompt).
+Quarantine reasons of this stage: unknown_format, bad_turns, bad_roles, not_text, no_question, unmapped, too_deep (no reading
+of the row); empty_conversation, too_long, nul, lone_surrogate (no record in it, see batch.py); and whatever curation.files
+says of rows it cannot read. A prompt without answer is a record (a judge drops it as no_response).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
 import xxhash
 
 from curation.files import Bad, Row
+from curation.ingest import plain
+from curation.ingest.fields import IDS
 from curation.ingest.shapes import shape
 from curation.ingest.sources import Source
 from curation.ingest.turns import UnusableError
-from curation.record import Turn, content_hash, record_id
+from curation.record import Turn
 
-Normalise = Callable[[list[Turn]], list[Turn]]
-IDS = ("id", "_id", "uuid", "task_id", "question_id", "conversation_id", "message_tree_id", "message_id", "qid", "uid",
-       "sample_id", "data_id", "prompt_id")  # fmt: skip
 KNOWN_IDS = frozenset(IDS)
 MAX_ID = 200  # characters; a longer one is text, not an id
 EXCERPT = 500
-FIRST = ("tools", "container")  # kept whole when meta has to be cut: without them the turns cannot be used
 
 
-class Kept(NamedTuple):
-    """What of a record differs from row to row."""
+class Read(NamedTuple):
+    """A conversation as a row says it, its texts not yet normalised; `fields` goes to meta."""
 
-    id: bytes
-    content_hash: bytes
+    row: Row
     source_id: str
     turns: list[Turn]
-    meta: str
+    fields: dict[Any, Any]
 
 
 class Quarantined(NamedTuple):
@@ -50,48 +46,60 @@ class Quarantined(NamedTuple):
 
 
 class Rows:
-    """Turns one source's rows into records; remembers the ids it has given, for they must be unique."""
+    """Reads one source's rows; remembers the ids it has given, for they must be unique."""
 
-    def __init__(self, source: Source, normalise: Normalise, max_chars: int, max_meta: int) -> None:
-        self.source, self.normalise, self.max_chars, self.max_meta = source, normalise, max_chars, max_meta
-        self.given: dict[
-            int, int
-        ] = {}  # hash of an own id → how often it came; 8 bytes, for a source may have 10M rows
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.given: dict[int, int] = {}  # hash of an own id → how often it came
         self.fields = tuple((ours, tuple(theirs.split("."))) for ours, theirs in source.fields)
+        self.planned = source.format == "auto" and not self.fields
 
-    def convert(self, item: Row | Bad) -> Kept | Quarantined:
-        """Return the record of one row, or why there is none."""
+    def read(self, item: Row | Bad) -> list[Read | Quarantined]:
+        """Return the conversations of one row, mostly one, or why there is none."""
         if isinstance(item, Bad):
-            return Quarantined(item.file, item.number, item.reason, item.detail, item.excerpt)
+            return [Quarantined(*item)]
+        value = item.value
+        if self.planned and type(value) is dict:
+            by = plain.plan(tuple(value))
+            turns = plain.turns(value, by) if by else None
+            if by and turns is not None:
+                return [self._planned(item, by, turns)]
         try:
-            return self._record(item)
+            return self._read(item)
         except UnusableError as error:
-            return Quarantined(item.file, item.number, error.reason, error.detail, _excerpt(item.value))
+            return [quarantined(item, error.reason, error.detail)]
         except RecursionError:
-            return Quarantined(item.file, item.number, "too_deep", "nested deeper than can be read", "")
+            return [quarantined(item, "too_deep", "nested deeper than can be read")]
 
-    def _record(self, row: Row) -> Kept:
+    def _planned(self, row: Row, by: plain.Plan, turns: list[Turn]) -> Read:
+        value, own = row.value, ""
+        fields = {n: value[n] for n in by.rest} if by.rest else {}
+        if by.own:
+            own = own_id(value[by.own])
+            if not own:
+                fields = {n: value[n] for n in value if n == by.own or n in by.rest}
+        return Read(row, self.unique(own) if own else f"{row.file}:{row.number}", turns, fields)
+
+    def _read(self, row: Row) -> list[Read | Quarantined]:
         value = self._mapped(row.value) if self.fields else row.value
         found = shape(value, self.source.format)
-        turns, before = opened(self.normalise(found.turns))
-        if not turns:
-            raise UnusableError("empty_conversation", "no turn with text in it")
-        length = sum(len(content) for _, content in turns)
-        if length > self.max_chars:
-            raise UnusableError("too_long", f"{length:,} characters; the limit is {self.max_chars:,} (max_chars)")
-        extra = {**found.extra, "before_first_user": before} if before else found.extra
         own, name = _own_id(value)
-        source_id = self._unique(own) if own else f"{row.file}:{row.number}"
-        digest = content_hash(turns)
         rest = _rest(value, found.used | {name})
-        meta = bounded_meta({**rest, **extra}, self.max_meta) if rest or extra else "{}"
-        return Kept(record_id(self.source.name, source_id, digest), digest, source_id, turns, meta)
+        read: list[Read | Quarantined] = []
+        for number, (turns, extra) in enumerate([(found.turns, found.extra), *found.others], 1):
+            base = own or f"{row.file}:{row.number}"
+            source_id = self.unique(own) if own else base if number == 1 else f"{base}#{number}"
+            read.append(Read(row, source_id, turns, {**rest, **extra} if extra else rest))
+        return read
 
-    def _unique(self, own: str) -> str:
+    def unique(self, own: str) -> str:
         """Return the row's own id, the k-th time it comes as "<id>#<k>"."""
-        digest = xxhash.xxh3_64_intdigest(own.encode("utf-8"))
-        count = self.given[digest] = self.given.get(digest, 0) + 1
-        return own if count == 1 else self._unique(f"{own}#{count}")
+        digest = xxhash.xxh3_64_intdigest(own.encode())
+        if digest not in self.given:
+            self.given[digest] = 1
+            return own
+        count = self.given[digest] = self.given[digest] + 1
+        return self.unique(f"{own}#{count}")
 
     def _mapped(self, value: Any) -> Any:
         """Return a row whose fields have our names, as the user's mapping says; it must find at least one of them."""
@@ -108,6 +116,15 @@ class Rows:
         }
 
 
+def quarantined(row: Row, reason: str, detail: str) -> Quarantined:
+    """Return the quarantine row of a row that was parsed."""
+    try:
+        excerpt = as_json(row.value)[:EXCERPT]
+    except RecursionError:
+        excerpt = ""
+    return Quarantined(row.file, row.number, reason, detail.encode("utf-8", "replace").decode(), excerpt)
+
+
 def _at(value: Any, path: tuple[str, ...]) -> Any:
     for part in path:
         if isinstance(value, list) and part.isdigit() and int(part) < len(value):
@@ -117,20 +134,6 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
         else:
             return None
     return value
-
-
-def opened(turns: list[Turn]) -> tuple[list[Turn], list[str]]:
-    """Return the turns from the first user turn on (after system turns), and what was said before it.
-
-    No chat template can train on an answer that comes first; nothing is lost, it goes to meta.
-    """
-    if turns and turns[0][0] == "user":
-        return turns, []
-    first = next((i for i, (role, _) in enumerate(turns) if role == "user"), None)
-    if first is None:
-        return turns, []
-    before = [t for t in turns[:first] if t[0] != "system"]
-    return [t for t in turns[:first] if t[0] == "system"] + turns[first:] if before else turns, [c for _, c in before]
 
 
 def _rest(value: Any, used: set[str]) -> dict[Any, Any]:
@@ -143,35 +146,23 @@ def _own_id(value: Any) -> tuple[str, str]:
     """Return the row's own id and the field that held it, or two empty strings."""
     if isinstance(value, dict):
         for name in IDS if not KNOWN_IDS.isdisjoint(value) else ():
-            own = value.get(name)
-            if isinstance(own, int) and not isinstance(own, bool):
-                return str(own), name
-            if isinstance(own, str) and own.strip() and len(own) <= MAX_ID:
-                return own.strip().encode("utf-8", "replace").decode(), name
+            own = own_id(value.get(name))
+            if own:
+                return own, name
     return "", ""
 
 
-def bounded_meta(fields: dict[str, Any], limit: int) -> str:
-    """Return the fields as a JSON object of at most `limit` characters or so; `cut` gives the length of each left out."""
-    whole = _json(fields)
-    if len(whole) <= limit:
-        return whole
-    sizes = {str(k): len(_json(v)) for k, v in fields.items()}
-    kept, cut, room = {}, {}, limit
-    for key, value in sorted(fields.items(), key=lambda f: (f[0] not in FIRST, sizes[str(f[0])])):
-        if sizes[str(key)] <= room:
-            kept[key], room = value, room - sizes[str(key)]
-        else:
-            cut[str(key)[:100]] = sizes[str(key)]
-    return _json({**kept, "cut": cut})
+def own_id(own: Any) -> str:
+    """Return a value as an id, or an empty string where it is none."""
+    if type(own) is str:
+        own = own.strip()
+        return "" if len(own) > MAX_ID else own if own.isascii() else own.encode("utf-8", "replace").decode()
+    return str(own) if isinstance(own, int) and not isinstance(own, bool) else ""
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """Return a value as JSON, whatever it holds; raises RecursionError where it is nested too deep."""
     try:
         return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:  # lone surrogates and integers beyond 64 bits, which orjson refuses
+    except TypeError:  # lone surrogates, integers beyond 64 bits and deep nesting, which orjson refuses
         return json.dumps(value, default=str, ensure_ascii=False).encode("utf-8", "replace").decode()
-
-
-def _excerpt(value: Any) -> str:
-    return _json(value)[:EXCERPT]

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation import files, shards
 from curation.engine import Engine, place
+from curation.files import Lines
 from curation.identity import code, digest, file_digest
 from curation.ingest import hub
-from curation.ingest.rows import Kept, Normalise, Quarantined, Rows
+from curation.ingest.batch import Limits, Normaliser, line_records, records
+from curation.ingest.columns import Columns, columns
+from curation.ingest.rows import Quarantined, Read, Rows
 from curation.ingest.sources import Source
-from curation.record import QUARANTINE, RECORD, ids
+from curation.record import QUARANTINE, RECORD
 
 STAGE, QUARANTINED = "ingest", "quarantine"
-SHARD_CHARS = 200_000_000  # of text in one shard: far below the 2 GiB that one Arrow string column may hold
+SHARD_BYTES = 200_000_000  # of text in one shard: far below the 2 GiB that one Arrow string column may hold
+LEVEL = 1  # of zstd
+GROUP_ROWS, GROUP_BYTES = 16_384, 32_000_000  # of a Parquet row group
+BATCH_ROWS, BATCH_CHARS = 4_096, 4_000_000  # normalised and hashed at a time: enough to make a call of a kernel cheap
 ROW_BYTES = 250  # of a compressed file to a record, for the progress bar alone
 
 
@@ -43,25 +50,25 @@ class Unit:
     root: Path
     source: Source
     settings: Settings
-    normalise: Normalise
+    normaliser: Normaliser
     key: str
 
 
-def key(source: Source, settings: Settings, normalise: Normalise) -> str:
+def key(source: Source, settings: Settings, normaliser: Normaliser) -> str:
     """Return the identity of a source's records: of its bytes, the settings and the code. Its place on disk does not count."""
     said = source.model_dump(mode="json", exclude={"path"})
     content = file_digest(source.path) if source.path else hub.identity(source.hub)
-    return digest(said, settings, code("curation.ingest.run"), code(normalise.__module__), content)
+    return digest(said, settings, code("curation.ingest.run"), code(normaliser.turns.__module__), content)
 
 
 def run(
-    root: Path, sources: Sequence[Source], settings: Settings, engine: Engine, workers: int, normalise: Normalise
+    root: Path, sources: Sequence[Source], settings: Settings, engine: Engine, workers: int, normaliser: Normaliser
 ) -> dict[str, tuple[int, int]]:
     """Ingest every source that is not done yet; returns source → (records, quarantined rows), of the done ones too.
 
-    `normalise` is curation.normalise.normalise, handed in because stages do not import each other.
+    `normaliser` holds functions of curation.normalise, handed in because stages do not import each other.
     """
-    units = [Unit(root, s, settings, normalise, key(s, settings, normalise)) for s in sources]
+    units = [Unit(root, s, settings, normaliser, key(s, settings, normaliser)) for s in sources]
     todo = [u for u in units if not shards.is_done(shards.folder(root, "records", u.source.name), u.key)]
     todo.sort(key=lambda u: -_size(u.source))
     place(todo, ingest, engine, workers, STAGE, sum(_size(u.source) for u in todo) // ROW_BYTES)
@@ -81,64 +88,107 @@ def _counts(root: Path, source: str) -> tuple[int, int]:
 
 def ingest(unit: Unit) -> int:
     """Write one source's records and quarantine; returns the records. Raises RuntimeError where rows were lost."""
+    gc.disable()  # a fifth of the time: rows are trees of containers and hold no cycle; see _recorded
+    try:
+        return _ingest(unit)
+    finally:
+        gc.enable()
+
+
+def _ingest(unit: Unit) -> int:
     name = unit.source.name
-    records, quarantine = shards.folder(unit.root, "records", name), _Quarantine(unit)
+    folder, quarantine = shards.folder(unit.root, "records", name), _Quarantine(unit)
     tally = _Tally()
-    kept = shards.write_tables(records, unit.key, _tables(unit, quarantine, tally), RECORD)
+    pieces = _shards(_tables(unit, quarantine, tally), unit.settings)
+    kept = shards.write_streams(folder, unit.key, pieces, RECORD, LEVEL)
     quarantine.finish()
-    if tally.rows != kept + quarantine.rows:
+    if tally.read != kept + quarantine.rows:
         raise RuntimeError(
-            f"{name}: {tally.rows} rows read, but {kept} records and {quarantine.rows} quarantined rows written"
+            f"{name}: {tally.read} conversations read, but {kept} records and {quarantine.rows} quarantined rows written"
         )
-    shards.finish(records, STAGE, name, unit.key, {"rows": tally.rows, QUARANTINED + "d": quarantine.rows})
+    shards.finish(folder, STAGE, name, unit.key, {"rows": tally.rows, QUARANTINED + "d": quarantine.rows})
     return kept
 
 
 @dataclass
 class _Tally:
     rows: int = 0
+    read: int = 0  # conversations, of which a row may hold several, and rows that hold none
 
 
 def _tables(unit: Unit, quarantine: _Quarantine, tally: _Tally) -> Iterator[pa.Table]:
-    source = unit.source
-    rows = Rows(source, unit.normalise, unit.settings.max_chars, unit.settings.max_meta)
-    batch: list[Kept] = []
+    """Yield a source's records, some thousands a table; what is none goes to quarantine, in order."""
+    limits = Limits(unit.settings.max_chars, unit.settings.max_meta)
+    rows = Rows(unit.source)
+    for batch in _batches(unit.source, rows, tally):
+        if isinstance(batch, tuple):
+            lines, found = batch
+            tally.rows, tally.read = tally.rows + lines.rows, tally.read + lines.rows
+            table, refused = line_records(lines, found, rows, unit.normaliser, limits)
+        else:
+            tally.read += len(batch)
+            table, refused = records(batch, unit.source, unit.normaliser, limits)
+        quarantine.add(refused)
+        yield table
+        del batch, table
+        gc.collect(0)
+
+
+def _batches(source: Source, rows: Rows, tally: _Tally) -> Iterator[list[Read | Quarantined] | tuple[Lines, Columns]]:
+    """Yield what a source's rows say, in order: as columns where lines allow it, else row by row."""
+    batch: list[Read | Quarantined] = []
     chars = 0
-    for item in files.read(source.path) if source.path else hub.read(source.hub):
-        tally.rows += 1
-        found = rows.convert(item)
-        if isinstance(found, Quarantined):
-            quarantine.add(found)
-            continue
-        batch.append(found)
-        chars += len(found.meta) + sum(len(content) for _, content in found.turns)
-        if len(batch) >= unit.settings.rows_per_shard or chars >= SHARD_CHARS:
-            yield table(batch, source)
-            batch, chars = [], 0
+    for item in files.read_blocks(source.path) if source.path else hub.read(source.hub):
+        if isinstance(item, Lines):
+            found = columns(item) if rows.planned else None
+            if found is not None:
+                if batch:
+                    yield batch
+                    batch, chars = [], 0
+                yield item, found
+                continue
+        for row in files.jsonl(item) if isinstance(item, Lines) else (item,):
+            tally.rows += 1
+            for one in rows.read(row):
+                batch.append(one)
+                for _, content in one.turns if type(one) is Read else ():
+                    chars += len(content)
+            if len(batch) >= BATCH_ROWS or chars >= BATCH_CHARS:
+                yield batch
+                batch, chars = [], 0
     if batch:
-        yield table(batch, source)
+        yield batch
 
 
-def table(batch: list[Kept], source: Source) -> pa.Table:
-    """Return records as a table of schema RECORD."""
-    turns = [turn for kept in batch for turn in kept.turns]
-    offsets = np.zeros(len(batch) + 1, np.int32)
-    np.cumsum([len(kept.turns) for kept in batch], out=offsets[1:])
-    field = RECORD.field("turns").type.value_type
-    said = pa.StructArray.from_arrays(
-        [pa.array([t[0] for t in turns], pa.string()), pa.array([t[1] for t in turns], pa.string())], fields=list(field)
-    )
-    columns = [
-        ids([kept.id for kept in batch]),
-        ids([kept.content_hash for kept in batch]),
-        pa.repeat(source.name, len(batch)),
-        pa.array([kept.source_id for kept in batch], pa.string()),
-        pa.repeat(source.licence, len(batch)),
-        pa.ListArray.from_arrays(pa.array(offsets), said, type=RECORD.field("turns").type),
-        ids([None] * len(batch)),
-        pa.array([kept.meta for kept in batch], pa.string()),
-    ]
-    return pa.table(columns, schema=RECORD)
+def _shards(tables: Iterator[pa.Table], settings: Settings) -> Iterator[Iterator[pa.Table]]:
+    """Yield for each shard its tables: rows_per_shard rows, or fewer where their text is too much for one."""
+    filled = _grouped(tables)
+    left: list[pa.Table] = []  # the table at hand
+    while left or (left := list(islice(filled, 1))):
+        yield _shard(left, filled, settings)
+
+
+def _shard(left: list[pa.Table], tables: Iterator[pa.Table], settings: Settings) -> Iterator[pa.Table]:
+    room, size = settings.rows_per_shard, 0
+    for table in chain([left.pop()], tables):
+        yield table.slice(0, room)
+        if table.num_rows > room:
+            left.append(table.slice(room))
+        room, size = room - table.num_rows, size + table.nbytes
+        if room <= 0 or size >= SHARD_BYTES:
+            return
+
+
+def _grouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Yield tables joined until they make a row group that is worth its metadata."""
+    held = list[pa.Table]()
+    for table in tables:
+        held.append(table)
+        if sum(t.num_rows for t in held) >= GROUP_ROWS or sum(t.nbytes for t in held) >= GROUP_BYTES:
+            yield pa.concat_tables(held)
+            held = []
+    if any(table.num_rows for table in held):
+        yield pa.concat_tables(held)
 
 
 class _Quarantine:
@@ -156,11 +206,12 @@ class _Quarantine:
         for stale in self.folder.glob("*.parquet"):
             stale.unlink()
 
-    def add(self, row: Quarantined) -> None:
-        self.rows += 1
-        self.batch.append(row)
-        if len(self.batch) >= self.unit.settings.rows_per_shard:
-            self._flush()
+    def add(self, rows: list[Quarantined]) -> None:
+        self.rows += len(rows)
+        for row in rows:
+            self.batch.append(row)
+            if len(self.batch) >= self.unit.settings.rows_per_shard:
+                self._flush()
 
     def _flush(self) -> None:
         columns = list(zip(*self.batch, strict=True))

@@ -56,7 +56,9 @@ def _known(found: Shape | None, value: Any) -> Shape:
         and value.keys() & set(ANSWERS_OF)
         and isinstance(value.get("text"), str)
     ):
-        return Shape([("assistant", value["text"])], {"text"}, {})  # a record still; a judge drops it as empty_prompt
+        raise UnusableError(
+            "no_question", "an answer whose question lies in another file: the output of a benchmark run"
+        )
     if found is None:
         seen = ", ".join(map(str, value))[:200] if isinstance(value, dict) else f"a {type(value).__name__}"
         raise UnusableError(

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from curation.ingest.fields import Shape, first, system
-from curation.ingest.oasst import best_path
+from curation.ingest.oasst import best_paths
 from curation.ingest.turns import Fields, exchange, text, transcript, unmarked
 from curation.record import Turn
 
@@ -23,7 +23,7 @@ CONVERSATIONS = (
     "chat",
     "data",
 )
-PROMPTS = ("prompt", "query", "input", "inputs", "question", "problem", "user", "human", "usrmsg", "user_prompt", "q", "问题",
+PROMPTS = ("inputs_pretokenized", "prompt", "query", "input", "inputs", "input_text", "question", "problem", "user", "human", "usrmsg", "user_prompt", "q", "问题",
            "提问", "instruction")  # fmt: skip
 TEXTS = ("text", "content", "conversation_text", "dialogue", "chat", "conversation")
 
@@ -87,14 +87,14 @@ def _moss_said(value: Any) -> str:
 
 def tree(fields: Fields) -> Shape | None:
     """OASST trees, and messages that carry their replies."""
-    held = fields.get("prompt")
-    if isinstance(held, dict) and "replies" in held:
-        turns, left = best_path(held)
-        return Shape(turns, {"prompt"}, {"replies_left_out": left, "lang": held.get("lang")})
-    if isinstance(fields.get("replies"), list) and "text" in fields and "role" in fields:
-        turns, left = best_path(dict(fields))
-        return Shape(turns, {"text", "role", "replies"}, {"replies_left_out": left})
-    return None
+    held, used = fields.get("prompt"), {"prompt"}
+    if not (isinstance(held, dict) and "replies" in held):
+        held, used = dict(fields), {"text", "role", "replies"}
+        if not (isinstance(fields.get("replies"), list) and "text" in fields and "role" in fields):
+            return None
+    paths, left = best_paths(held)
+    extra = {"replies_left_out": left, **({"lang": held.get("lang")} if "prompt" in used else {})}
+    return Shape(paths[0], used, extra, tuple((turns, extra) for turns in paths[1:]))
 
 
 def preference(fields: Fields) -> Shape | None:

@@ -6,18 +6,27 @@ import ast
 import re
 from typing import Any
 
+from curation.ingest.choices import reasoned
 from curation.ingest.fields import Shape, asked, first, history, system
 from curation.ingest.talks import PROMPTS, reply
-from curation.ingest.turns import Fields, exchange, text, unmarked
+from curation.ingest.turns import Fields, UnusableError, exchange, text, unmarked
 from curation.record import Turn
 
 INPUTS = ("input", "context", "inputs")
 REFERENCES = ("ground_truth", "reference", "best answer", "std_answer")
-ANSWERS = ("output", "response", "completion", "answer", "target", "targets", "target_output", "outputs", "responses",
+ANSWERS = ("targets_pretokenized", "output", "response", "completion", "answer", "target", "targets", "target_text", "target_output", "outputs", "responses",
            "completions", "assistant", "bot", "gpt", "reply", "a", "canonical_solution", "generated_solution", "solution",
            "回答", "答案", "回复", *REFERENCES)  # fmt: skip
+DEFINITIONS = ("definition", "task_definition")
+# What else a natural-instructions task holds: demonstrations, some of them wrong on purpose, and who wrote it.
+TASK_PARTS = ("positive examples", "negative examples", "contributors", "url", "instance license", "input_language",
+              "output_language", "instruction_language")  # fmt: skip
+MAX_REPEATED = 64 << 20  # characters of an instruction, over all its instances
 TWOFOLD = frozenset({*PROMPTS, *INPUTS}) & frozenset(ANSWERS)  # names that may be either side
 PLAIN = frozenset({"instruction", "input", "output"})
+# How answers are graded: only tests of models carry these.
+RUBRICS = frozenset({"rubric", "rubrics", "criteria", "scoring_criteria", "grading_criteria", "evaluation_criteria", "checklist",
+                     "instruction_id_list", "score_rubric", "orig_criteria", "评分标准", "评分细则"})  # fmt: skip
 SCORES = ("overall_score", "score", "rating", "is_correct")
 APIBENCH = re.compile(r"\A###\s*Instruction:\s*(.*?)\s*(?:\n###\s*Output:\s*(.*))?\Z", re.DOTALL)
 APIBENCH_DICT = re.compile(r"\A\{'Instruction':\s*(.*?),\s*'Output':\s*(.*)\}\s*\Z", re.DOTALL)
@@ -25,13 +34,22 @@ MAX_LITERAL = 1 << 16  # characters of a Python literal that is parsed (never ru
 
 
 def instances(fields: Fields) -> Shape | None:
-    """Self-instruct seeds (and BELLE's): an instruction with worked instances, of which the first is the record."""
-    held = fields.get("instances")
-    if not isinstance(held, list) or not held or not isinstance(held[0], dict) or "instruction" not in fields:
+    """Read an instruction with its worked instances, each a record: self-instruct and BELLE seeds, natural-instructions tasks."""
+    held, name = fields.get("instances"), first(fields, ("instruction", *DEFINITIONS))
+    if not isinstance(held, list) or not held or not all(isinstance(e, dict) for e in held) or name is None:
         return None
-    said = asked(text(fields["instruction"]), text(held[0].get("input")))
-    extra = {"instances": held[1:]} if len(held) > 1 else {}
-    return Shape([("user", said), ("assistant", text(held[0].get("output")))], {"instruction", "instances"}, extra)
+    said = text(fields[name])
+    if len(said) * len(held) > MAX_REPEATED:
+        raise UnusableError("too_long", f"an instruction of {len(said):,} characters before {len(held):,} instances")
+    found = []
+    for entry in held:
+        answers = entry.get("output", entry.get("outputs"))
+        answer, rest = (answers[0], answers[1:]) if isinstance(answers, list) and answers else (answers, [])
+        turns = [("user", asked(said, text(entry.get("input")))), ("assistant", text(answer))]
+        own = {"instance": entry["id"]} if "id" in entry else {}
+        found.append((turns, {**own, **({"other_output": rest} if rest else {})}))
+    used = {name, "instances", *(n for n in fields if n in TASK_PARTS)}
+    return Shape(found[0][0], used, found[0][1], tuple(found[1:]))
 
 
 def document(fields: Fields) -> Shape | None:
@@ -49,7 +67,8 @@ def document(fields: Fields) -> Shape | None:
 
 def instruction(fields: Fields) -> Shape | None:
     """Alpaca and its kin: instruction, input, output (response, answer …), history, system."""
-    if "instruction" not in fields:
+    name = first(fields, ("instruction", *DEFINITIONS))
+    if name is None or (name != "instruction" and first(fields, INPUTS) is None):
         return None
     if PLAIN.issuperset(fields) and "output" in fields and all(isinstance(v, str) for v in fields.values()):
         said = asked(
@@ -59,8 +78,8 @@ def instruction(fields: Fields) -> Shape | None:
     turns, used = system(fields)
     past, seen = history(fields)
     given = first(fields, INPUTS)
-    said = asked(text(fields["instruction"]), text(fields[given]) if given else "")
-    turns, used = turns + past + [("user", said)], used | seen | {"instruction", *([given] if given else [])}
+    said = asked(text(fields[name]), text(fields[given]) if given else "")
+    turns, used = turns + past + [("user", said)], used | seen | {name, *([given] if given else [])}
     return answered(fields, turns, used)
 
 
@@ -105,6 +124,8 @@ def _said(value: dict[str, Any]) -> str:
 def pair(fields: Fields) -> Shape | None:
     """Read a prompt and its answer under other names: prompt/completion, query/response/history, input/target, usrmsg/target_output."""
     name = first(fields, PROMPTS)
+    if name is None and isinstance(fields.get("source"), str) and isinstance(fields.get("target"), str):
+        name = "source"  # CoT Collection and translation pairs; elsewhere a source is where a row comes from
     if name is None or first(fields, tuple(n for n in ANSWERS if n != name)) is None:
         return None
     turns, used = system(fields)
@@ -113,6 +134,10 @@ def pair(fields: Fields) -> Shape | None:
     turns += past + (
         exchange(said)[0] if isinstance(said, list) and said and isinstance(said[0], dict) else [("user", text(said))]
     )
+    if isinstance(fields.get("rationale"), str) and isinstance(fields.get("target"), str):
+        said = reasoned(fields["rationale"], fields["target"], text(said))
+        used |= seen | {name, "rationale", "target"}
+        return Shape([*turns, ("assistant", said)], used, {"reference": fields["target"]})
     return answered(fields, turns, used | seen | {name})
 
 
@@ -146,6 +171,10 @@ def asked_only(fields: Fields) -> Shape | None:
     name = first(fields, (*PROMPTS, "title"))
     if name is None or not isinstance(fields[name], str):
         return None
+    if not RUBRICS.isdisjoint(fields):
+        raise UnusableError(
+            "benchmark_item", "a question with criteria to grade answers by, and no answer to learn from"
+        )
     body = first(fields, ("abs", "body", "selftext")) if name == "title" else None
     said = asked(fields[name], text(fields[body])) if body else fields[name]
     return Shape([("user", said)], {name, *([body] if body else [])}, {})

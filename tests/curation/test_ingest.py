@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from curation.files import Row
-from curation.ingest.rows import Kept, Quarantined, Rows
+from curation.ingest.batch import Limits, Normaliser, records
+from curation.ingest.rows import Quarantined, Rows
 from curation.ingest.shapes import shape
 from curation.ingest.sources import Source
-from curation.normalise import normalise
+from curation.normalise import normalise, unsettled
 
 U, A, S, T = "user", "assistant", "system", "tool"
 QA = [(U, "q"), (A, "a")]
@@ -167,6 +168,22 @@ ROWS: dict[str, tuple[Any, list[tuple[str, str]]]] = {
         {"instruction": "q", "instances": [{"input": "", "output": "a"}, {"input": "i", "output": "b"}]},
         QA,
     ),
+    "natural-instructions": (
+        {
+            "Definition": ["q"],
+            "Positive Examples": [{"input": "x", "output": "y"}],
+            "Instances": [{"id": "t-1", "input": "i", "output": ["a", "b"]}],
+        },
+        [(U, "q\ni"), (A, "a")],
+    ),
+    "natural-instructions on the hub": ({"definition": "q", "inputs": "i", "targets": "a"}, [(U, "q\ni"), (A, "a")]),
+    "flan": ({"inputs": "q", "targets": "a", "task_source": "Flan2021", "template_type": "zs_opt"}, QA),
+    "flan with several targets": ({"inputs": "q", "targets": ["a", "b"]}, QA),
+    "t0": ({"inputs": [1, 2], "targets": [3], "inputs_pretokenized": "q", "targets_pretokenized": "a"}, QA),
+    "cot collection": (
+        {"source": "q", "target": "a", "rationale": "Because.", "task": "t"},
+        [(U, "q"), (A, "Because.\n\nThe answer is a.")],
+    ),
     "firefly": ({"conversation_id": 1, "conversation": [{"human": "q", "assistant": "a"}]}, QA),
     "emollm": ({"conversation": [{"system": "s", "input": "q", "output": "a"}]}, [(S, "s"), *QA]),
     "moss": ({"meta_instruction": "s", "chat": MOSS}, [(S, "s"), *QA]),
@@ -200,20 +217,32 @@ def test_a_row_of_each_format_becomes_its_turns(name: str) -> None:
     assert normalise(shape(row).turns) == turns
 
 
-def rows(**settings: Any) -> Rows:
-    return Rows(Source(name="s", **settings), normalise, 1_000, 300)
+NORMALISER = Normaliser(normalise, unsettled)
 
 
-def kept(value: Any, **settings: Any) -> Kept:
-    found = rows(**settings).convert(Row("f", 3, value))
-    assert isinstance(found, Kept), found
-    return found
+def converted(values: list[Any], name: str = "s", **settings: Any) -> tuple[list[dict[str, Any]], list[Quarantined]]:
+    """Return the records of rows 3, 4 … of a file, as dicts with turns as pairs and meta as a dict, and the quarantined."""
+    source = Source(name=name, **settings)
+    rows = Rows(source)
+    read = [one for number, value in enumerate(values, 3) for one in rows.read(Row("f", number, value))]
+    table, refused = records(read, source, NORMALISER, Limits(1_000, 300))
+    found = table.to_pylist()
+    for record in found:
+        record["turns"] = [(t["role"], t["content"]) for t in record["turns"]]
+        record["meta"] = json.loads(record["meta"])
+    return found, refused
+
+
+def kept(value: Any, **settings: Any) -> dict[str, Any]:
+    found, refused = converted([value], **settings)
+    assert len(found) == 1, refused
+    return found[0]
 
 
 def reason(value: Any, **settings: Any) -> str:
-    found = rows(**settings).convert(Row("f", 3, value))
-    assert isinstance(found, Quarantined), found
-    return found.reason
+    found, refused = converted([value], **settings)
+    assert not found
+    return refused[0].reason
 
 
 @pytest.mark.parametrize(
@@ -229,78 +258,71 @@ def reason(value: Any, **settings: Any) -> str:
         ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]}, "not_text"),
         ({"messages": [{"role": "user"}]}, "bad_turns"),
         ({"instruction": "q" * 2_000, "output": "a"}, "too_long"),
+        ({"question_id": 1, "text": "an answer", "model_id": "m"}, "no_question"),
+        ({"key": 1, "prompt": "q", "instruction_id_list": ["x"], "kwargs": []}, "benchmark_item"),
+        ({"question": "q", "rubric": "score 5 if"}, "benchmark_item"),
+        ({"instruction": "q", "output": "a\0b"}, "nul"),
+        ({"instruction": "q", "output": "\ud83d"}, "lone_surrogate"),
     ],
 )
 def test_a_row_that_is_no_record_is_quarantined_by_reason(value: Any, expected: str) -> None:
     assert reason(value) == expected
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        {"question_id": 1, "text": "an answer", "model_id": "m"},
-        {"messages": [{"role": "assistant", "content": "an answer"}]},
-    ],
-)
-def test_an_answer_without_its_question_is_a_record_for_a_judge_to_drop(value: Any) -> None:
-    assert kept(value).turns == [("assistant", "an answer")]
+def test_an_answer_without_its_question_is_a_record_for_a_judge_to_drop() -> None:
+    assert kept({"messages": [{"role": "assistant", "content": "an answer"}]})["turns"] == [("assistant", "an answer")]
 
 
 @pytest.mark.parametrize("value", [{}, 1, [], [1], [[]], [None], "[", [{}], [{"role": 1}]])
 def test_turns_of_odd_kinds_never_crash(value: Any) -> None:
-    assert isinstance(rows().convert(Row("f", 1, {"messages": value})), Quarantined)
+    assert reason({"messages": value})
 
 
 def test_everything_else_of_a_row_is_in_meta() -> None:
-    assert json.loads(kept({"instruction": "q", "output": ["a", "b"], "Source": "x", "n": 2**70}).meta) == {
+    assert kept({"instruction": "q", "output": ["a", "b"], "Source": "x", "n": 2**70})["meta"] == {
         "Source": "x", "n": 2**70, "other_output": ["b"],
     }  # fmt: skip
 
 
 def test_meta_is_bounded_and_names_what_was_cut_and_never_cuts_the_tools() -> None:
-    meta = json.loads(kept({"instruction": "q", "output": "a", "big": "x" * 500, "tools": "t" * 200, "k": 1}).meta)
+    meta = kept({"instruction": "q", "output": "a", "big": "x" * 500, "tools": "t" * 200, "k": 1})["meta"]
     assert meta == {"tools": "t" * 200, "k": 1, "cut": {"big": 502}}
 
 
 def test_an_answer_before_any_question_goes_to_meta() -> None:
     found = kept({"messages": [{"role": "assistant", "content": "hi"}, {"role": "user", "content": "q"}]})
-    assert found.turns == [(U, "q")]
-    assert json.loads(found.meta) == {"before_first_user": ["hi"]}
+    assert found["turns"] == [(U, "q")]
+    assert found["meta"] == {"before_first_user": ["hi"]}
 
 
 def test_a_row_keeps_its_own_id_else_its_file_and_number() -> None:
-    assert kept({"id": 7, "instruction": "q"}).source_id == "7"
-    assert kept({"task_id": "x/1", "prompt": "q"}).source_id == "x/1"
-    assert kept({"id": "", "instruction": "q"}).source_id == "f:3"
-    assert kept({"instruction": "q"}).source_id == "f:3"
+    assert kept({"id": 7, "instruction": "q"})["source_id"] == "7"
+    assert kept({"task_id": "x/1", "prompt": "q"})["source_id"] == "x/1"
+    assert kept({"id": "", "instruction": "q"})["source_id"] == "f:3"
+    assert kept({"instruction": "q"})["source_id"] == "f:3"
 
 
 def test_an_id_that_comes_again_is_numbered_so_that_ids_stay_unique() -> None:
-    source = rows()
-    ids = ["a", "a", "a#2", "a", "b"]
-    found = [source.convert(Row("f", n, {"id": i, "instruction": "q"})) for n, i in enumerate(ids)]
-    given = [k.source_id for k in found if isinstance(k, Kept)]
-    assert given[:2] == ["a", "a#2"]
-    assert len(set(given)) == len({k.id for k in found if isinstance(k, Kept)}) == 5
+    found, _ = converted([{"id": i, "instruction": "q"} for i in ("a", "a", "a#2", "a", "b")])
+    assert [r["source_id"] for r in found][:2] == ["a", "a#2"]
+    assert len({r["source_id"] for r in found}) == len({r["id"] for r in found}) == 5
 
 
 def test_a_record_is_the_same_in_every_run_and_its_content_hash_in_every_source() -> None:
     row = {"instruction": "q", "output": "a"}
     assert kept(row) == kept(row)
-    other = Rows(Source(name="t"), normalise, 1_000, 300).convert(Row("f", 3, row))
-    assert isinstance(other, Kept)
-    assert other.content_hash == kept(row).content_hash
-    assert other.id != kept(row).id
+    assert kept(row, name="t")["content_hash"] == kept(row)["content_hash"]
+    assert kept(row, name="t")["id"] != kept(row)["id"]
 
 
 def test_named_fields_are_taken_where_detection_cannot_know_them() -> None:
     fields = (("instruction", "data.ask"), ("output", "data.replies.0"))
     found = kept({"data": {"ask": "q", "replies": ["a", "b"]}, "k": 1}, fields=fields)
-    assert (found.turns, json.loads(found.meta)) == (QA, {"k": 1})
+    assert (found["turns"], found["meta"]) == (QA, {"k": 1})
     assert reason({"else": 1}, fields=fields) == "unmapped"
 
 
 def test_a_named_format_is_the_only_one_tried() -> None:
     row = {"conversations": [{"from": "human", "value": "x"}], "instruction": "q", "output": "a"}
-    assert kept(row, format="instruction").turns == QA
+    assert kept(row, format="instruction")["turns"] == QA
     assert reason({"instruction": "q"}, format="moss") == "unknown_format"

@@ -14,11 +14,14 @@ import pytest
 from curation import files, shards
 from curation.engine import Engine
 from curation.identity import file_digest
-from curation.ingest import Settings, Source, key, resolve, run
-from curation.ingest.rows import Kept, Rows
-from curation.normalise import normalise
+from curation.ingest import Normaliser, Settings, Source, key, plain, resolve, run
+from curation.ingest.batch import Limits, records
+from curation.ingest.rows import Rows
+from curation.ingest.shapes import shape
+from curation.normalise import normalise, unsettled
 from curation.record import QUARANTINE, RECORD
 
+NORMALISER = Normaliser(normalise, unsettled)
 GOOD = '{"id": "x", "instruction": "q", "output": "a"}\n'
 
 
@@ -29,7 +32,7 @@ def put(path: Path, text: str) -> Path:
 
 
 def ingest(root: Path, *specs: str | dict[str, object], rows: int = 50_000) -> dict[str, tuple[int, int]]:
-    return run(root, resolve(specs), Settings(rows_per_shard=rows), Engine(), 1, normalise)
+    return run(root, resolve(specs), Settings(rows_per_shard=rows), Engine(), 1, NORMALISER)
 
 
 def test_a_file_becomes_shards_of_records_and_of_quarantined_rows(tmp_path: Path) -> None:
@@ -91,10 +94,10 @@ def test_a_source_that_is_no_longer_named_is_left_alone(tmp_path: Path) -> None:
 
 def test_the_key_follows_settings_and_content_and_not_the_place(tmp_path: Path) -> None:
     one, two = put(tmp_path / "a" / "x.jsonl", GOOD), put(tmp_path / "b" / "x.jsonl", GOOD)
-    keys = [key(Source(name="x", path=p), Settings(), normalise) for p in (one, two)]
+    keys = [key(Source(name="x", path=p), Settings(), NORMALISER) for p in (one, two)]
     assert keys[0] == keys[1]
-    assert key(Source(name="x", path=one), Settings(max_chars=5), normalise) != keys[0]
-    assert key(Source(name="x", path=one, licence="MIT"), Settings(), normalise) != keys[0]
+    assert key(Source(name="x", path=one), Settings(max_chars=5), NORMALISER) != keys[0]
+    assert key(Source(name="x", path=one, licence="MIT"), Settings(), NORMALISER) != keys[0]
 
 
 def test_a_folder_is_read_recursively_without_what_is_not_data(tmp_path: Path) -> None:
@@ -161,17 +164,40 @@ def test_a_local_data_set_folder_is_read_as_the_hub_would_give_it(
         "".join(json.dumps({"instruction": f"q{i}", "output": "a"}) + "\n" for i in range(3)),
     )
     sources = resolve([{"hub": str(tmp_path / "set"), "name": "mine"}])
-    assert run(tmp_path / "root", sources, Settings(), Engine(), 1, normalise) == {"mine": (3, 0)}
-    assert key(sources[0], Settings(), normalise) == key(sources[0], Settings(), normalise)
+    assert run(tmp_path / "root", sources, Settings(), Engine(), 1, NORMALISER) == {"mine": (3, 0)}
+    assert key(sources[0], Settings(), NORMALISER) == key(sources[0], Settings(), NORMALISER)
+
+
+# Rows that hold nothing to learn from, whatever reads them.
+RIGHTLY = {"no_question", "benchmark_item", "empty_conversation", "malformed_document"}
 
 
 def test_of_every_real_file_nearly_every_row_becomes_a_record(instructions: Path) -> None:
     poor = {}
     for source in resolve([str(instructions)]):
         assert source.path is not None
-        rows = Rows(source, normalise, 4_000_000, 16_384)
-        found = [rows.convert(item) for item in islice(files.read(source.path), 120)]
-        share = sum(isinstance(f, Kept) for f in found) / len(found)
-        if share < 0.95:
-            poor[source.name] = share
+        rows = Rows(source)
+        read = [one for item in islice(files.read(source.path), 1_000) for one in rows.read(item)]
+        table, refused = records(read, source, NORMALISER, Limits(4_000_000, 16_384))
+        wrongly = [r.reason for r in refused if r.reason not in RIGHTLY]
+        assert table.num_rows + len(refused) == len(read)
+        if len(wrongly) > 0.005 * len(read):
+            poor[source.name] = wrongly
     assert not poor
+
+
+def test_the_short_way_through_the_readers_says_what_they_say(instructions: Path) -> None:
+    short = 0
+    for source in resolve([str(instructions)]):
+        assert source.path is not None
+        for item in islice(files.read(source.path), 200):
+            by = plain.plan(tuple(item.value)) if isinstance(item, files.Row) and isinstance(item.value, dict) else None
+            turns = plain.turns(item.value, by) if by and isinstance(item, files.Row) else None
+            if turns is None or by is None:
+                continue
+            short += 1
+            found = shape(item.value)
+            assert (turns, ()) == (found.turns, found.others)
+            assert not found.extra
+            assert {n for n in item.value if n.lower() not in found.used and n != by.own} == set(by.rest)
+    assert short > 5_000

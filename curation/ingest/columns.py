@@ -1,0 +1,120 @@
+"""Lines of one plan (plain.py) → the columns of their turns, parsed by Arrow without a Python object for any row.
+
+Arrow's reader refuses what the rows' own readers have to judge (another field, a name that comes twice, half of a UTF-16
+pair); then None is returned and the lines are read one by one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+
+from curation.files import Lines
+from curation.ingest import plain
+from curation.ingest.turns import ROLES as NAMES
+from curation.record import ROLES
+from curation.utf8 import integers, numbers
+
+MARK = ord(">")  # what a template's end mark ends in
+
+
+class Columns(NamedTuple):
+    """Turns offsets[i]:offsets[i + 1] are line i's; `look` says which lines a reader has to see; own is None without ids."""
+
+    by: plain.Plan
+    own: list[Any] | None
+    offsets: np.ndarray
+    roles: np.ndarray
+    contents: pa.StringArray
+    look: np.ndarray
+
+
+def columns(lines: Lines) -> Columns | None:
+    """Return the columns of lines that all follow one plan, else None."""
+    try:
+        first = orjson.loads(lines.data[: lines.data.find(b"\n")])
+    except orjson.JSONDecodeError:
+        return None
+    by = plain.plan(tuple(first)) if type(first) is dict else None
+    if by is None or by.rest or plain.turns(first, by) is None:
+        return None
+    table = _parsed(lines, _schema(first, by))
+    if table is None or table.num_rows != lines.rows or any(column.null_count for column in table.columns):
+        return None
+    own = table.column(by.own).to_pylist() if by.own else None
+    return _talks(table, by, own) if by.talking else _tasks(table, by, own)
+
+
+def _schema(first: dict[str, Any], by: plain.Plan) -> pa.Schema:
+    fields = {name: pa.string() for name in (by.asking, by.given, by.answering) if name}
+    if by.own:
+        fields[by.own] = pa.int64() if type(first[by.own]) is int else pa.string()
+    if by.talking:
+        fields[by.talking] = pa.list_(pa.struct([(name, pa.string()) for name in first[by.talking][0]]))
+    return pa.schema(fields)
+
+
+def _parsed(lines: Lines, schema: pa.Schema) -> pa.Table | None:
+    size = pj.ReadOptions(use_threads=False, block_size=len(lines.data) + 1)
+    strict = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+    try:
+        table = pj.read_json(pa.BufferReader(lines.data), read_options=size, parse_options=strict).combine_chunks()
+        table.validate(full=True)  # of UTF-8 too, which the reader does not check
+    except pa.ArrowInvalid:
+        return None
+    return table
+
+
+def _tasks(table: pa.Table, by: plain.Plan, own: list[Any] | None) -> Columns:
+    question, answer = _array(table, by.asking), _array(table, by.answering)
+    rows = len(question)
+    look = np.zeros(rows, np.bool_)
+    if by.given:
+        given = _array(table, by.given)
+        with_given = pc.greater(pc.binary_length(given), 0)
+        blank = pc.or_(_blank(given), _blank(question))
+        look = integers(pc.and_(with_given, blank).cast(pa.uint8()), np.uint8) > 0
+        question = pc.if_else(with_given, pc.binary_join_element_wise(question, given, "\n"), question)
+    look |= _marked(answer)
+    places = numbers(np.arange(2 * rows, dtype=np.int32).reshape(2, rows).T.reshape(-1))
+    contents = pa.concat_arrays([question, answer]).take(places)
+    roles = np.tile(np.array([ROLES.index("user"), ROLES.index("assistant")], np.uint8), rows)
+    return Columns(by, own, np.arange(0, 2 * rows + 1, 2), roles, contents, look)
+
+
+def _talks(table: pa.Table, by: plain.Plan, own: list[Any] | None) -> Columns | None:
+    talks = _array(table, by.talking)
+    said = talks.flatten()
+    names = {"role", "content"} if "role" in {field.name for field in said.type} else {"from", "value"}
+    if said.null_count or {field.name for field in said.type} != names:
+        return None
+    role, content = (said.field(name) for name in sorted(names, key=("role", "from", "content", "value").index))
+    if role.null_count or content.null_count:
+        return None
+    coded = role.dictionary_encode()
+    known = [NAMES.get(name) for name in coded.dictionary.to_pylist()]
+    if not all(known):
+        return None
+    codes = np.array([ROLES.index(name) for name in known if name], np.uint8)
+    offsets = np.concatenate([[0], np.cumsum(integers(pc.list_value_length(talks), np.int32), dtype=np.int64)])
+    return Columns(by, own, offsets, codes[integers(coded.indices, np.int32)], content, np.diff(offsets) == 0)
+
+
+def _array(table: pa.Table, name: str) -> pa.Array:
+    return table.column(name).chunk(0)  # there is a first line
+
+
+def _blank(texts: pa.Array) -> pa.Array:
+    return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(texts)), 0)
+
+
+def _marked(texts: pa.StringArray) -> np.ndarray:
+    """Say which texts end in MARK; one with white space after it is looked at anyway."""
+    ends = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
+    data = np.frombuffer(texts.buffers()[2] or b"\0", np.uint8)
+    return np.asarray((data[np.maximum(ends[1:], 1) - 1] == MARK) & (ends[1:] > ends[:-1]), np.bool_)
