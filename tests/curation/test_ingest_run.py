@@ -14,7 +14,7 @@ import pytest
 from curation import files, shards
 from curation.engine import Engine
 from curation.identity import file_digest
-from curation.ingest import Normaliser, Settings, Source, key, plain, resolve, run
+from curation.ingest import Normaliser, Settings, Source, hub, key, plain, resolve, run
 from curation.ingest.batch import Limits, records
 from curation.ingest.rows import Rows
 from curation.ingest.shapes import shape
@@ -166,6 +166,41 @@ def test_a_local_data_set_folder_is_read_as_the_hub_would_give_it(
     sources = resolve([{"hub": str(tmp_path / "set"), "name": "mine"}])
     assert run(tmp_path / "root", sources, Settings(), Engine(), 1, NORMALISER) == {"mine": (3, 0)}
     assert key(sources[0], Settings(), NORMALISER) == key(sources[0], Settings(), NORMALISER)
+
+
+def test_the_configuration_names_fields_by_a_glob_of_sources(tmp_path: Path) -> None:
+    put(
+        tmp_path / "in" / "odd.jsonl",
+        '{"data": {"ask": "q", "past": [["p", "o"]], "told": ["a"]}, "s": "be kind", "k": 1}\n',
+    )
+    put(tmp_path / "in" / "plain.jsonl", GOOD)
+    names = {"system": "s", "history": "data.past", "prompt": "data.ask", "response": "data.told.0"}
+    settings = Settings(fields={"odd*": names})
+    sources = resolve([str(tmp_path / "in")])
+    assert run(tmp_path / "root", sources, settings, Engine(), 1, NORMALISER) == {
+        "odd.jsonl": (1, 0),
+        "plain.jsonl": (1, 0),
+    }
+    (odd,) = shards.read_shards(tmp_path / "root" / "records" / "odd.jsonl")
+    assert [(t["role"][0], t["content"]) for t in odd.to_pylist()[0]["turns"]] == [
+        ("s", "be kind"), ("u", "p"), ("a", "o"), ("u", "q"), ("a", "a"),
+    ]  # fmt: skip
+    assert key(sources[0], settings, NORMALISER) != key(sources[0], Settings(), NORMALISER)
+    assert key(sources[1], settings, NORMALISER) == key(sources[1], Settings(), NORMALISER)
+    with pytest.raises(ValueError, match="'quesiton' is none of prompt"):
+        Settings(fields={"*": {"quesiton": "q"}})
+
+
+def test_a_hub_name_carries_config_and_split_and_says_so_when_the_hub_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert hub.parts("a/b") == ("a/b", None, "train")
+    assert hub.parts("a/b:c:test") == ("a/b", "c", "test")
+    assert hub.parts("a/b::test") == hub.parts("a/b@test") == ("a/b", None, "test")
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ValueError, match="check the name and the network"):
+        hub.identity("no-such-owner/no-such-set")
 
 
 # Rows that hold nothing to learn from, whatever reads them.
