@@ -13,9 +13,11 @@ import pytest
 
 from curation import files, shards
 from curation.engine import Engine
+from curation.files import Lines
 from curation.identity import file_digest
 from curation.ingest import Normaliser, Settings, Source, hub, key, plain, resolve, run
-from curation.ingest.batch import Limits, records
+from curation.ingest.batch import Limits, line_records, records
+from curation.ingest.columns import columns
 from curation.ingest.rows import Rows
 from curation.ingest.shapes import shape
 from curation.normalise import normalise, unsettled
@@ -201,6 +203,52 @@ def test_a_hub_name_carries_config_and_split_and_says_so_when_the_hub_cannot_be_
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ValueError, match="check the name and the network"):
         hub.identity("no-such-owner/no-such-set")
+
+
+ODD = [
+    '{"id": "b", "instruction": " q ", "output": "a"}', '{"id": "a", "instruction": "q", "output": "é\\u0301"}',
+    '{"id": "a", "instruction": "ＡＢＣ　Straße", "output": "a</s>"}', '{"id": "c", "instruction": "", "output": ""}',
+    '{"id": "", "instruction": "q\\u0000", "output": "a"}', '{"id": " d", "instruction": "q", "output": "👍\u200d"}',
+]  # fmt: skip
+TALKS = [
+    '{"id": 1, "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}], "tools": "[]"}',
+    '{"id": 2, "messages": [{"role": "assistant", "content": "hi"}, {"role": "user", "content": "q"}], "tools": "t"}',
+    '{"id": 3, "messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}], "tools": "t"}',
+]
+GIVEN = [
+    '{"instruction": "q", "input": "", "output": "a"}', '{"instruction": "q", "input": "i", "output": "a"}',
+    '{"instruction": "q", "input": " ", "output": "a"}', '{"instruction": "", "input": "i", "output": "a"}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", [ODD, TALKS, GIVEN])
+def test_lines_read_as_columns_become_the_records_that_they_become_one_by_one(tmp_path: Path, lines: list[str]) -> None:
+    whole = Lines("f", 1, len(lines), "".join(line + "\n" for line in lines).encode())
+    found = columns(whole)
+    assert found is not None
+    source, limits = Source(name="s"), Limits(1_000, 300)
+    table, refused = line_records(whole, found, Rows(source), NORMALISER, limits)
+    rows = Rows(source)
+    read = [one for row in files.jsonl(whole) for one in rows.read(row)]
+    slow, refused_slowly = records(read, source, NORMALISER, limits)
+    assert table.to_pylist() == slow.to_pylist()
+    assert refused == refused_slowly
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id": "x", "instruction": "q", "output": "a", "output": "b"}',
+        '{"id": "x", "instruction": "q", "output": "\\ud83d"}',
+        '{"id": "x", "instruction": "q", "output": null}',
+        '{"id": "x", "instruction": "q", "output": "a", "system": "s"}',
+        '{"id": "x", "instruction": "q", "output": ["a", "b"]}',
+        '{"id": "x", "messages": []}',
+        "",
+    ],
+)
+def test_lines_that_one_plan_cannot_read_are_left_to_the_readers(line: str) -> None:
+    assert columns(Lines("f", 1, 2, f"{GOOD}{line}\n".encode())) is None
 
 
 # Rows that hold nothing to learn from, whatever reads them.
