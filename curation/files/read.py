@@ -61,7 +61,9 @@ def _guarded(items: Iterator[Item | Lines], file: str) -> Iterator[Item | Lines]
 
 
 def _stream(handle: BinaryIO, size: int, file: str) -> Iterator[Item | Lines]:
+    faults: list[Exception] = []
     chunks, bare = decompress(handle, size, file)
+    chunks = _until_fault(chunks, faults)
     first = next(chunks, b"")
     if first.startswith(PARQUET):
         data = joined(replay(first, chunks), MAX_DOCUMENT, f"the Parquet in {file}")
@@ -70,7 +72,18 @@ def _stream(handle: BinaryIO, size: int, file: str) -> Iterator[Item | Lines]:
     if first.startswith(ZIP):
         raise FaultError("nested_archive", f"{file} is an archive inside an archive; unpack the outer one")
     head, text = utf8(replay(first, chunks), file)
-    yield from rows(head, text, file, bare.rsplit("!", 1)[-1])
+    if head or not faults:
+        yield from rows(head, text, file, bare.rsplit("!", 1)[-1])
+    if faults:
+        raise faults[0]
+
+
+def _until_fault(chunks: Iterator[bytes], faults: list[Exception]) -> Iterator[bytes]:
+    """Pass chunks on and end where they break, with the reason in `faults`: what came before is read first."""
+    try:
+        yield from chunks
+    except (FaultError, *CORRUPT) as error:
+        faults.append(error)
 
 
 def rows(head: bytes, chunks: Iterator[bytes], file: str, name: str) -> Iterator[Item | Lines]:

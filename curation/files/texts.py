@@ -24,6 +24,8 @@ OPTION = re.compile(r"[A-D]\s*[.．、:：]?")
 def yaml_rows(chunks: Iterator[bytes], file: str) -> Iterator[Item]:
     """Yield the rows of a YAML list entry by entry, so that one broken entry costs one row; else of the whole document."""
     text = joined(chunks, MAX_DOCUMENT, f"the YAML in {file}").decode("utf-8", "replace")
+    if not text.strip():
+        return
     body = re.sub(r"\A(?:\s*(?:#.*|---.*)?\n)*", "", text)
     if not LIST.match(body):
         yield from _yaml_document(text, file)

@@ -76,9 +76,9 @@ def line_records(
     numbers = range(lines.number, lines.number + lines.rows)
     own = [""] * lines.rows if found.own is None else list(map(own_id, found.own))
     source_ids = [rows.unique(o) if o else f"{lines.file}:{n}" for o, n in zip(own, numbers, strict=True)]
-    fields: list[dict[Any, Any]] = [{}] * lines.rows
+    fields: list[dict[Any, Any]] = found.fields or [{}] * lines.rows
     for n in [n for n, o in enumerate(own) if not o] if found.own is not None else ():
-        fields[n] = {found.by.own: cast("list[Any]", found.own)[n]}
+        fields[n] = {found.by.own: cast("list[Any]", found.own)[n], **fields[n]}
     ends = np.flatnonzero(np.frombuffer(lines.data, np.uint8) == NEWLINE)
 
     def one(n: int) -> Read:

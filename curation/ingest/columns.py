@@ -20,14 +20,23 @@ from curation.ingest.turns import ROLES as NAMES
 from curation.record import ROLES
 from curation.utf8 import integers, numbers
 
+KINDS = {
+    str: pa.string(),
+    int: pa.int64(),
+    bool: pa.bool_(),
+}  # of other fields; a float would not be written as it was read
 MARK = ord(">")  # what a template's end mark ends in
 
 
 class Columns(NamedTuple):
-    """Turns offsets[i]:offsets[i + 1] are line i's; `look` says which lines a reader has to see; own is None without ids."""
+    """Turns offsets[i]:offsets[i + 1] are line i's; `look` says which lines a reader has to see.
+
+    `own` (ids) and `fields` (for meta) are None where the lines have none.
+    """
 
     by: plain.Plan
     own: list[Any] | None
+    fields: list[dict[str, Any]] | None
     offsets: np.ndarray
     roles: np.ndarray
     contents: pa.StringArray
@@ -41,19 +50,23 @@ def columns(lines: Lines) -> Columns | None:
     except orjson.JSONDecodeError:
         return None
     by = plain.plan(tuple(first)) if type(first) is dict else None
-    if by is None or by.rest or plain.turns(first, by) is None:
+    if by is None or plain.turns(first, by) is None or not all(type(first[name]) in KINDS for name in by.rest):
         return None
     table = _parsed(lines, _schema(first, by))
     if table is None or table.num_rows != lines.rows or any(column.null_count for column in table.columns):
         return None
+    found = _talks(table, by) if by.talking else _tasks(table, by)
+    if found is None:
+        return None
     own = table.column(by.own).to_pylist() if by.own else None
-    return _talks(table, by, own) if by.talking else _tasks(table, by, own)
+    return found._replace(own=own, fields=table.select(by.rest).to_pylist() if by.rest else None)
 
 
 def _schema(first: dict[str, Any], by: plain.Plan) -> pa.Schema:
     fields = {name: pa.string() for name in (by.asking, by.given, by.answering) if name}
     if by.own:
         fields[by.own] = pa.int64() if type(first[by.own]) is int else pa.string()
+    fields |= {name: KINDS[type(first[name])] for name in by.rest}
     if by.talking:
         fields[by.talking] = pa.list_(pa.struct([(name, pa.string()) for name in first[by.talking][0]]))
     return pa.schema(fields)
@@ -70,7 +83,7 @@ def _parsed(lines: Lines, schema: pa.Schema) -> pa.Table | None:
     return table
 
 
-def _tasks(table: pa.Table, by: plain.Plan, own: list[Any] | None) -> Columns:
+def _tasks(table: pa.Table, by: plain.Plan) -> Columns:
     question, answer = _array(table, by.asking), _array(table, by.answering)
     rows = len(question)
     look = np.zeros(rows, np.bool_)
@@ -84,10 +97,10 @@ def _tasks(table: pa.Table, by: plain.Plan, own: list[Any] | None) -> Columns:
     places = numbers(np.arange(2 * rows, dtype=np.int32).reshape(2, rows).T.reshape(-1))
     contents = pa.concat_arrays([question, answer]).take(places)
     roles = np.tile(np.array([ROLES.index("user"), ROLES.index("assistant")], np.uint8), rows)
-    return Columns(by, own, np.arange(0, 2 * rows + 1, 2), roles, contents, look)
+    return Columns(by, None, None, np.arange(0, 2 * rows + 1, 2), roles, contents, look)
 
 
-def _talks(table: pa.Table, by: plain.Plan, own: list[Any] | None) -> Columns | None:
+def _talks(table: pa.Table, by: plain.Plan) -> Columns | None:
     talks = _array(table, by.talking)
     said = talks.flatten()
     names = {"role", "content"} if "role" in {field.name for field in said.type} else {"from", "value"}
@@ -102,7 +115,10 @@ def _talks(table: pa.Table, by: plain.Plan, own: list[Any] | None) -> Columns | 
         return None
     codes = np.array([ROLES.index(name) for name in known if name], np.uint8)
     offsets = np.concatenate([[0], np.cumsum(integers(pc.list_value_length(talks), np.int32), dtype=np.int64)])
-    return Columns(by, own, offsets, codes[integers(coded.indices, np.int32)], content, np.diff(offsets) == 0)
+    if not np.diff(offsets).all():
+        return None
+    look = np.zeros(len(talks), np.bool_)
+    return Columns(by, None, None, offsets, codes[integers(coded.indices, np.int32)], content, look)
 
 
 def _array(table: pa.Table, name: str) -> pa.Array:

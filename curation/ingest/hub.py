@@ -8,12 +8,18 @@ from typing import Any
 from curation.files import Row
 from curation.identity import digest
 
+ERRORS = (
+    ValueError,
+    OSError,
+)  # what `datasets` raises for a wrong name and for no network; ConnectionError is an OSError
+
 
 def parts(spec: str) -> tuple[str, str | None, str]:
-    """Return name, config and split of name[:config][@split]; the split is train unless named."""
+    """Return name, config and split of name[:config][:split] (or @split); the split is train unless named."""
     spec, _, split = spec.partition("@")
-    name, _, config = spec.partition(":")
-    return name, config or None, split or "train"
+    name, _, rest = spec.partition(":")
+    config, _, last = rest.partition(":")
+    return name, config or None, split or last or "train"
 
 
 def read(spec: str) -> Iterator[Row]:
@@ -23,10 +29,14 @@ def read(spec: str) -> Iterator[Row]:
     name, config, split = parts(spec)
     try:
         stream = load_dataset(name, config, split=split, streaming=True)
-    except (ValueError, FileNotFoundError, ConnectionError) as error:
+    except ERRORS as error:
         raise ValueError(f"cannot load data set {name!r}, config {config!r}, split {split!r}: {error}") from error
-    for number, value in enumerate(stream, 1):
-        yield Row(name, number, dict(value))
+    number = 0
+    try:
+        for number, value in enumerate(stream, 1):
+            yield Row(name, number, dict(value))
+    except (ConnectionError, OSError, ValueError) as error:
+        raise ValueError(f"data set {name!r} broke off after row {number:,}: {error}; run it again") from error
 
 
 def identity(spec: str) -> str:
@@ -36,6 +46,8 @@ def identity(spec: str) -> str:
     name, config, split = parts(spec)
     try:
         builder: Any = load_dataset_builder(name, config)
-    except (ValueError, FileNotFoundError, ConnectionError) as error:
-        raise ValueError(f"cannot find data set {name!r}, config {config!r}: {error}") from error
+    except ERRORS as error:
+        raise ValueError(
+            f"cannot find data set {name!r}, config {config!r}: {error}; check the name and the network, or give a local folder"
+        ) from error
     return digest(name, config, split, str(builder.hash), str(builder.config.name))

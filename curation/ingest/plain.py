@@ -24,7 +24,6 @@ TELLING = frozenset({
     *talks.CONVERSATIONS, *talks.PROMPTS, *talks.TEXTS, *tasks.INPUTS, *tasks.ANSWERS, *tasks.DEFINITIONS, *SYSTEMS,
     *choices.QUESTIONS, *choices.CONTEXTS, *choices.OPTIONS, *choices.KEYS, *choices.REASONS, *tasks.SCORES, "a", "b", "numbers",
     "history", "chosen", "rejected", "replies", "role", "instances", "instructions", "outputs", "code", "title", "label",
-    "source", "target", "rationale",
 })  # fmt: skip
 PLANS = 4_096  # sets of field names that are remembered
 

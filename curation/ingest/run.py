@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from curation import files, shards
 from curation.engine import Engine, place
@@ -19,7 +19,7 @@ from curation.ingest import hub
 from curation.ingest.batch import Limits, Normaliser, line_records, records
 from curation.ingest.columns import Columns, columns
 from curation.ingest.rows import Quarantined, Read, Rows
-from curation.ingest.sources import Source
+from curation.ingest.sources import OURS, Source, mapped
 from curation.record import QUARANTINE, RECORD
 
 STAGE, QUARANTINED = "ingest", "quarantine"
@@ -41,6 +41,19 @@ class Settings(BaseModel):
     max_meta: int = Field(
         default=16_384, ge=2, description="characters of one record's meta; the largest fields are cut first, and named"
     )
+    fields: dict[str, dict[str, str]] = Field(
+        default={},
+        description="where the parts of a row are when its names tell nothing: glob of sources → ours → the row's field, dots "
+        'lead into objects and lists, e.g. {"*.jsonl": {prompt: data.ask, response: data.replies.0}}; ours are '
+        + ", ".join(OURS),
+    )
+
+    @field_validator("fields")
+    @classmethod
+    def _ours(cls, value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        for names in value.values():
+            Source(name="checked", fields=tuple(names.items()))
+        return value
 
 
 @dataclass(frozen=True)
@@ -56,9 +69,10 @@ class Unit:
 
 def key(source: Source, settings: Settings, normaliser: Normaliser) -> str:
     """Return the identity of a source's records: of its bytes, the settings and the code. Its place on disk does not count."""
-    said = source.model_dump(mode="json", exclude={"path"})
+    said = mapped(source, settings.fields).model_dump(mode="json", exclude={"path"})
     content = file_digest(source.path) if source.path else hub.identity(source.hub)
-    return digest(said, settings, code("curation.ingest.run"), code(normaliser.turns.__module__), content)
+    plain = settings.model_copy(update={"fields": {}})  # a mapping for other sources changes nothing here
+    return digest(said, plain, code("curation.ingest.run"), code(normaliser.turns.__module__), content)
 
 
 def run(
@@ -68,7 +82,9 @@ def run(
 
     `normaliser` holds functions of curation.normalise, handed in because stages do not import each other.
     """
-    units = [Unit(root, s, settings, normaliser, key(s, settings, normaliser)) for s in sources]
+    units = [
+        Unit(root, mapped(s, settings.fields), settings, normaliser, key(s, settings, normaliser)) for s in sources
+    ]
     todo = [u for u in units if not shards.is_done(shards.folder(root, "records", u.source.name), u.key)]
     todo.sort(key=lambda u: -_size(u.source))
     place(todo, ingest, engine, workers, STAGE, sum(_size(u.source) for u in todo) // ROW_BYTES)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,22 @@ HUB = "hub:"
 GLOB = re.compile(r"[*?\[]")
 
 
+# What a field of the row can be for us: the names that the readers know.
+OURS = (
+    "prompt",
+    "response",
+    "system",
+    "history",
+    "messages",
+    "instruction",
+    "input",
+    "output",
+    "chosen",
+    "rejected",
+    "id",
+)
+
+
 class Source(BaseModel):
     """One raw file or one hub data set, and what the user says of it."""
 
@@ -32,13 +49,22 @@ class Source(BaseModel):
     name: str = Field(description="unique and safe in a path: the folder of its shards")
     path: Path | None = Field(default=None, description="the raw file; null for a hub data set")
     hub: str = Field(
-        default="", description="hub data set as name, name:config, name@split or name:config@split (split: train)"
+        default="",
+        description="hub data set as name[:config][:split]; the split is train unless named, name::test names it alone",
     )
     licence: str = Field(default="", description="licence of the data, kept beside every record")
     fields: tuple[tuple[str, str], ...] = Field(
         default=(), description="(ours, the row's) field names where detection cannot know them; dots lead into objects"
     )
     format: str = Field(default="auto", description="one of " + ", ".join(FORMATS))
+
+    @field_validator("fields")
+    @classmethod
+    def _ours(cls, value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        for ours, theirs in value:
+            if ours not in OURS or not theirs:
+                raise ValueError(f"fields: {ours!r} is none of {', '.join(OURS)}, or names no field of the row")
+        return value
 
     @field_validator("format")
     @classmethod
@@ -47,6 +73,20 @@ class Source(BaseModel):
             near = get_close_matches(value, FORMATS) or list(FORMATS)
             raise ValueError(f"unknown format {value!r}; nearest: {', '.join(near)}")
         return value
+
+
+def mapped(source: Source, fields: Mapping[str, Mapping[str, str]]) -> Source:
+    """Return a source with the fields that the configuration names for it: those of the first glob that matches its name, path or hub name.
+
+    What stands beside the source itself goes before.
+    """
+    for glob, names in fields.items():
+        if not source.fields and any(fnmatch(name, glob) for name in (source.name, source.hub, str(source.path or ""))):
+            found = names
+            break
+    else:
+        return source
+    return Source(**{**source.model_dump(), "fields": tuple(found.items())})
 
 
 def resolve(specs: Sequence[str | dict[str, Any]]) -> list[Source]:

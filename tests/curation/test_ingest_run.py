@@ -13,9 +13,11 @@ import pytest
 
 from curation import files, shards
 from curation.engine import Engine
+from curation.files import Lines
 from curation.identity import file_digest
-from curation.ingest import Normaliser, Settings, Source, key, plain, resolve, run
-from curation.ingest.batch import Limits, records
+from curation.ingest import Normaliser, Settings, Source, hub, key, plain, resolve, run
+from curation.ingest.batch import Limits, line_records, records
+from curation.ingest.columns import columns
 from curation.ingest.rows import Rows
 from curation.ingest.shapes import shape
 from curation.normalise import normalise, unsettled
@@ -166,6 +168,87 @@ def test_a_local_data_set_folder_is_read_as_the_hub_would_give_it(
     sources = resolve([{"hub": str(tmp_path / "set"), "name": "mine"}])
     assert run(tmp_path / "root", sources, Settings(), Engine(), 1, NORMALISER) == {"mine": (3, 0)}
     assert key(sources[0], Settings(), NORMALISER) == key(sources[0], Settings(), NORMALISER)
+
+
+def test_the_configuration_names_fields_by_a_glob_of_sources(tmp_path: Path) -> None:
+    put(
+        tmp_path / "in" / "odd.jsonl",
+        '{"data": {"ask": "q", "past": [["p", "o"]], "told": ["a"]}, "s": "be kind", "k": 1}\n',
+    )
+    put(tmp_path / "in" / "plain.jsonl", GOOD)
+    names = {"system": "s", "history": "data.past", "prompt": "data.ask", "response": "data.told.0"}
+    settings = Settings(fields={"odd*": names})
+    sources = resolve([str(tmp_path / "in")])
+    assert run(tmp_path / "root", sources, settings, Engine(), 1, NORMALISER) == {
+        "odd.jsonl": (1, 0),
+        "plain.jsonl": (1, 0),
+    }
+    (odd,) = shards.read_shards(tmp_path / "root" / "records" / "odd.jsonl")
+    assert [(t["role"][0], t["content"]) for t in odd.to_pylist()[0]["turns"]] == [
+        ("s", "be kind"), ("u", "p"), ("a", "o"), ("u", "q"), ("a", "a"),
+    ]  # fmt: skip
+    assert key(sources[0], settings, NORMALISER) != key(sources[0], Settings(), NORMALISER)
+    assert key(sources[1], settings, NORMALISER) == key(sources[1], Settings(), NORMALISER)
+    with pytest.raises(ValueError, match="'quesiton' is none of prompt"):
+        Settings(fields={"*": {"quesiton": "q"}})
+
+
+def test_a_hub_name_carries_config_and_split_and_says_so_when_the_hub_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert hub.parts("a/b") == ("a/b", None, "train")
+    assert hub.parts("a/b:c:test") == ("a/b", "c", "test")
+    assert hub.parts("a/b::test") == hub.parts("a/b@test") == ("a/b", None, "test")
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ValueError, match="check the name and the network"):
+        hub.identity("no-such-owner/no-such-set")
+
+
+ODD = [
+    '{"id": "b", "instruction": " q ", "output": "a"}', '{"id": "a", "instruction": "q", "output": "é\\u0301"}',
+    '{"id": "a", "instruction": "ＡＢＣ　Straße", "output": "a</s>"}', '{"id": "c", "instruction": "", "output": ""}',
+    '{"id": "", "instruction": "q\\u0000", "output": "a"}', '{"id": " d", "instruction": "q", "output": "👍\u200d"}',
+]  # fmt: skip
+TALKS = [
+    '{"id": 1, "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}], "tools": "[]"}',
+    '{"id": 2, "messages": [{"role": "assistant", "content": "hi"}, {"role": "user", "content": "q"}], "tools": "t"}',
+    '{"id": 3, "messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}], "tools": "t"}',
+]
+GIVEN = [
+    '{"instruction": "q", "input": "", "output": "a"}', '{"instruction": "q", "input": "i", "output": "a"}',
+    '{"instruction": "q", "input": " ", "output": "a"}', '{"instruction": "", "input": "i", "output": "a"}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", [ODD, TALKS, GIVEN])
+def test_lines_read_as_columns_become_the_records_that_they_become_one_by_one(tmp_path: Path, lines: list[str]) -> None:
+    whole = Lines("f", 1, len(lines), "".join(line + "\n" for line in lines).encode())
+    found = columns(whole)
+    assert found is not None
+    source, limits = Source(name="s"), Limits(1_000, 300)
+    table, refused = line_records(whole, found, Rows(source), NORMALISER, limits)
+    rows = Rows(source)
+    read = [one for row in files.jsonl(whole) for one in rows.read(row)]
+    slow, refused_slowly = records(read, source, NORMALISER, limits)
+    assert table.to_pylist() == slow.to_pylist()
+    assert refused == refused_slowly
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id": "x", "instruction": "q", "output": "a", "output": "b"}',
+        '{"id": "x", "instruction": "q", "output": "\\ud83d"}',
+        '{"id": "x", "instruction": "q", "output": null}',
+        '{"id": "x", "instruction": "q", "output": "a", "system": "s"}',
+        '{"id": "x", "instruction": "q", "output": ["a", "b"]}',
+        '{"id": "x", "messages": []}',
+        "",
+    ],
+)
+def test_lines_that_one_plan_cannot_read_are_left_to_the_readers(line: str) -> None:
+    assert columns(Lines("f", 1, 2, f"{GOOD}{line}\n".encode())) is None
 
 
 # Rows that hold nothing to learn from, whatever reads them.
