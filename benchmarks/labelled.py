@@ -22,7 +22,7 @@ from pyarrow import csv
 
 from curation import ingest, shards
 from curation.engine import Engine
-from curation.normalise import normalise
+from curation.normalise import normalise, unsettled
 from curation.record import flat_turns, id_bytes
 
 FOLDER = Path("tests/curation")
@@ -42,7 +42,8 @@ def corpus(dumps: Path, root: Path = ROOT) -> Path:
     """Ingest the dumps that hold labelled records (nothing, where that is done) and return the root of their records."""
     named = {case["source"] for name in ("language", "quality") for case in cases(name)}
     sources = [source for source in ingest.resolve([str(dumps)]) if source.name in named]
-    ingest.run(root, sources, ingest.Settings(), Engine(), os.cpu_count() or 1, normalise)
+    normaliser = ingest.Normaliser(normalise, unsettled)
+    ingest.run(root, sources, ingest.Settings(), Engine(), os.cpu_count() or 1, normaliser)
     return root
 
 
