@@ -322,6 +322,30 @@ def test_named_fields_are_taken_where_detection_cannot_know_them() -> None:
     assert reason({"else": 1}, fields=fields) == "unmapped"
 
 
+def test_a_tree_gives_a_conversation_for_every_follow_up_that_was_answered() -> None:
+    def said(role: str, text: str, *replies: dict[str, Any], rank: int | None = None) -> dict[str, Any]:
+        return {"role": role, "text": text, "rank": rank, "replies": list(replies)}
+
+    follow_ups = [
+        said("prompter", "why?", said("assistant", "so", rank=1), said("assistant", "because", rank=0)),
+        said("prompter", "thanks"),
+        said("prompter", "and then?", said("assistant", "this")),
+    ]
+    tree = said("prompter", "q", said("assistant", "worse", rank=1), said("assistant", "a", *follow_ups, rank=0))
+    found, _ = converted([{"message_tree_id": "t", "prompt": tree}])
+    assert [r["turns"][2:] for r in found] == [[(U, "why?"), (A, "because")], [(U, "and then?"), (A, "this")]]
+    assert [r["source_id"] for r in found] == ["t", "t#2"]
+    assert found[0]["meta"]["replies_left_out"] == 3
+
+
+def test_every_instance_of_a_task_is_a_record() -> None:
+    found, _ = converted(
+        [{"instruction": "q", "instances": [{"input": "", "output": "a"}, {"input": "i", "output": "b"}]}]
+    )
+    assert [r["turns"] for r in found] == [QA, [(U, "q\ni"), (A, "b")]]
+    assert [r["source_id"] for r in found] == ["f:3", "f:3#2"]
+
+
 def test_a_named_format_is_the_only_one_tried() -> None:
     row = {"conversations": [{"from": "human", "value": "x"}], "instruction": "q", "output": "a"}
     assert kept(row, format="instruction")["turns"] == QA

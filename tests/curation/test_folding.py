@@ -1,0 +1,59 @@
+"""What compiled code says of whole columns is what the functions of record.py and normalise.py say of each record."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from curation.folding import content_hashes
+from curation.normalise import normalise, unsettled
+from curation.record import ROLES, Turn, content_hash
+from curation.utf8 import strings
+
+CHARACTERS = [chr(code) for code in range(0x20200) if not 0xD800 <= code < 0xE000]
+
+
+def flat(records: list[list[Turn]]) -> tuple[np.ndarray, np.ndarray, object]:
+    offsets = np.concatenate([[0], np.cumsum([len(turns) for turns in records])])
+    roles = np.array([ROLES.index(role) for turns in records for role, _ in turns], np.uint8)
+    return offsets, roles, strings([content for turns in records for _, content in turns])
+
+
+@pytest.fixture(scope="module")
+def every() -> list[list[Turn]]:
+    """Every character at the beginning, in the middle and at the end of a text, and beside random others."""
+    dice = random.Random(3)
+    said = [(f"{c}a{c} {c}", "".join(dice.choice(CHARACTERS) for _ in range(dice.randrange(6)))) for c in CHARACTERS]
+    return [[("user", one), ("assistant", other)] for one, other in said]
+
+
+def test_every_character_folds_as_it_does_alone(every: list[list[Turn]]) -> None:
+    assert content_hashes(*flat(every)) == [content_hash(turns) for turns in every]  # type: ignore[arg-type]
+
+
+def test_a_record_that_is_said_to_be_settled_is_left_as_it_is(every: list[list[Turn]]) -> None:
+    inside = [[("user", f"a{one}b"), ("assistant", f"x{other}y")] for (_, one), (_, other) in every]
+    for records in (every, inside):
+        state = unsettled(*flat(records))  # type: ignore[arg-type]
+        assert all(normalise(turns) == turns for turns, said in zip(records, state, strict=True) if not said)
+        assert 0 < np.mean(state == 0) < 1
+
+
+@pytest.mark.parametrize(
+    ("turns", "said"),
+    [
+        ([("user", "q"), ("assistant", "a")], 0),
+        ([("user", "q"), ("tool", "1"), ("tool", "2")], 0),
+        ([("user", "两行\n字")], 0),
+        ([("user", "q "), ("assistant", "a")], 1),
+        ([("user", "q"), ("user", "r")], 1),
+        ([("user", "　段")], 1),
+        ([("user", "q"), ("assistant", "")], 1),
+        ([("user", "a\r\nb")], 1),
+        ([("user", "a\0b ")], 2),
+    ],
+)
+def test_what_normalising_would_change_is_said_to_be_open(turns: list[Turn], said: int) -> None:
+    assert unsettled(*flat([turns])).tolist() == [said]  # type: ignore[arg-type]
