@@ -11,21 +11,21 @@ import numpy as np
 
 GB = 1 << 30
 AROUND = 1 << 16  # bytes that one look at a mapped array may make resident: Linux maps 16 pages around a fault
-LOOKS = 4  # arrays that are looked at for one row
+LOOKS = 8  # arrays that are looked at for one row: its tokens, root, bounds, …
 PAGE = mmap.PAGESIZE
 
 
 class Spill:
-    """Hands out mapped arrays, and lets their pages go whenever the process holds more than half of its memory.
+    """Hands out mapped arrays, and lets their pages go whenever the process holds more than a third of its memory.
 
-    A quarter is left for what happens between two looks at the memory, a quarter for the rest of the process. The files have
-    no name: they vanish with the process, also when it is killed.
+    A sixth may be sorted at a time; the rest is for libraries, and for what becomes resident between two looks at the memory.
+    The files have no name: they vanish with the process, also when it is killed.
     """
 
     def __init__(self, folder: Path, memory_gb: float) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.share = int(memory_gb * GB) // 4
+        self.share = int(memory_gb * GB) // 6
         self._maps: list[mmap.mmap] = []
 
     def array(self, kind: type[np.generic], count: int) -> np.ndarray:
@@ -45,7 +45,7 @@ class Spill:
 
     def steps(self, count: int) -> Iterator[tuple[int, int]]:
         """Yield ranges start, end below `count`, so short that random looks at a few arrays stay within a share of the memory."""
-        step = max(1024, self.share // (AROUND * LOOKS))
+        step = max(256, self.share // (AROUND * LOOKS))
         for start in range(0, count, step):
             yield start, min(count, start + step)
             self.release()
