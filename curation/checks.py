@@ -10,6 +10,7 @@ from pathlib import Path
 
 from curation.catalog import Policy, connect, funnel
 
+REFUSED = ("no_question", "benchmark_item")  # read and refused as what no one should train on: no fault of the file
 SHOWN = 5  # sources named in one message
 UNREAD = """
 SELECT q.source, any_value(q.reason ORDER BY q.row NULLS FIRST), any_value(q.detail ORDER BY q.row NULLS FIRST)
@@ -28,7 +29,7 @@ def check(catalog: Path, policy: Policy) -> None:
 def check_sources(catalog: Path, policy: Policy) -> None:
     """Raise ValueError naming the sources that are wholly in quarantine, unless policy.allow has the reason."""
     with connect(catalog) as con:
-        unread = con.execute(UNREAD, {"allow": list(policy.allow)}).fetchall()
+        unread = con.execute(UNREAD, {"allow": [*REFUSED, *policy.allow]}).fetchall()
     if unread:
         named = "; ".join(f"{source} ({reason}: {detail})" for source, reason, detail in unread[:SHOWN])
         more = f"; and {len(unread) - SHOWN} more" if len(unread) > SHOWN else ""
