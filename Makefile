@@ -11,6 +11,8 @@ ENV := .venv/.installed
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # Without one, uv asks PyTorch's own index for the build that fits the machine; TORCH_BACKEND= takes the package index's.
 TORCH_BACKEND ?= $(if $(UV_FIND_LINKS),,auto)
+# Bytecode, whatever the shell says: a stage's workers start often, and without it each compiles all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
