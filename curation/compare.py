@@ -13,7 +13,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -26,6 +25,7 @@ from curation import shards
 from curation.clusters import Keys
 from curation.engine import Engine, place
 from curation.identity import digest
+from curation.judge import Unit
 from curation.spill import Spill
 
 COLUMNS = ["id", "content_hash", "turns"]
@@ -48,17 +48,6 @@ class CompareModule(Protocol):
 
     def group(self, keys: Keys, settings: Any, spill: Spill) -> Iterator[pa.Table]:
         """Yield a table of SCHEMA for each keys file, row by row."""
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One records shard and the judges that lack its keys: (stage, settings, key) each."""
-
-    root: Path
-    source: str
-    file: str
-    rows: int
-    judges: tuple[tuple[str, BaseModel, str], ...]
 
 
 def module(stage: str) -> CompareModule:

@@ -40,7 +40,7 @@ class JudgeModule(Protocol):
 
 @dataclass(frozen=True)
 class Unit:
-    """One shard and the judges that have not seen it: (stage, settings, key) each."""
+    """One shard and the judges that have not seen it, or made no keys of it: (stage, settings, key) each."""
 
     root: Path
     source: str

@@ -143,15 +143,15 @@ class Proxies:
         return sources.take(subsample(sources, settings.tokens / settings.final_tokens * whole, seed))
 
     def _outcome(self, name: str, future: Future[dict[str, float]]) -> Metrics:
-        try:
-            losses = future.result()
-        except BrokenProcessPool as error:
+        error = future.exception()
+        if isinstance(error, BrokenProcessPool):
             self._workers = None  # it takes no more work
             raise RuntimeError(
                 f"proxy run {name}: its worker died, most likely out of memory; lower `workers`"
             ) from error
-        except Exception as error:
+        if error is not None:
             raise RuntimeError(f"proxy run {name} failed: {error}") from error
+        losses = future.result()
         metrics = {metric: losses.get(metric.removeprefix("loss/"), math.nan) for metric in self.metrics}
         if any(math.isnan(value) for value in metrics.values()):
             LOG.warning("proxy run %s diverged at learning rate %g: its metrics are NaN", name, self.shared.settings.lr)
