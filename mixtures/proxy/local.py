@@ -144,13 +144,12 @@ class Proxies:
 
     def _outcome(self, name: str, future: Future[dict[str, float]]) -> Metrics:
         error = future.exception()
-        if isinstance(error, BrokenProcessPool):
-            self._workers = None  # it takes no more work
-            raise RuntimeError(
-                f"proxy run {name}: its worker died, most likely out of memory; lower `workers`"
-            ) from error
         if error is not None:
-            raise RuntimeError(f"proxy run {name} failed: {error}") from error
+            why = f"failed: {error}"
+            if isinstance(error, BrokenProcessPool):
+                self._workers = None  # it takes no more work
+                why = "has lost its worker, most likely out of memory; lower `workers`"
+            raise RuntimeError(f"proxy run {name} {why}") from error
         losses = future.result()
         metrics = {metric: losses.get(metric.removeprefix("loss/"), math.nan) for metric in self.metrics}
         if any(math.isnan(value) for value in metrics.values()):
