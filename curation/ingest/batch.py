@@ -114,8 +114,8 @@ def _finished(
         if isinstance(found, Quarantined):
             refused[n] = found
         else:
-            changed[n], before = found
-            fields[n] = {**fields[n], "before_first_user": before} if before else fields[n]
+            changed[n], outside = found
+            fields[n] = {**fields[n], **outside} if outside else fields[n]
     if changed or refused:
         flat = _changed(flat, changed, list(refused))
     meta = [bounded_meta(f, limits.meta) if f else "{}" for n, f in enumerate(fields) if n not in refused]
@@ -155,7 +155,8 @@ def _is_broken(content: str) -> bool:
 
 
 def _odd(flat: _Flat, limits: Limits) -> np.ndarray:
-    """Say which conversations may be too long, hold nothing, or do not begin with the user (after system turns)."""
+    """Say which may be too long, hold nothing, do not begin with the user (after system turns) or end with somebody else
+    than the assistant."""
     count = len(flat.offsets) - 1
     odd = np.asarray(np.diff(flat.offsets) == 0, np.bool_)
     if not len(flat.roles):
@@ -165,37 +166,40 @@ def _odd(flat: _Flat, limits: Limits) -> np.ndarray:
     first = flat.roles[np.minimum(flat.offsets[:-1], len(flat.roles) - 1)]
     second = flat.roles[np.minimum(flat.offsets[:-1] + 1, len(flat.roles) - 1)]
     led = (np.diff(flat.offsets) > 1) & (first == CODES["system"]) & (second == CODES["user"])
+    odd |= flat.roles[np.maximum(flat.offsets[1:] - 1, 0)] != CODES["assistant"]
     return np.asarray(odd | ~((first == CODES["user"]) | led), np.bool_).reshape(count)
 
 
 def _settled(
     one: Read, state: int, normaliser: Normaliser, limits: Limits
-) -> tuple[list[Turn], list[str]] | Quarantined:
-    """Return the turns of one record in their normal form, and what was said before the user spoke; or why it is none."""
+) -> tuple[list[Turn], dict[str, list[str]]] | Quarantined:
+    """Return the turns of one record in their normal form, and what was said outside of them; or why it is none."""
     if state == 2:
         return quarantined(one.row, "nul", "a NUL character in its text: the file was damaged or is binary")
-    turns, before = opened(normaliser.turns(one.turns))
+    turns, outside = framed(normaliser.turns(one.turns))
     if not turns:
         return quarantined(one.row, "empty_conversation", "no turn with text in it")
     length = sum(len(content) for _, content in turns)
     if length > limits.chars:
         detail = f"{length:,} characters; the limit is {limits.chars:,} (max_chars)"
         return quarantined(one.row, "too_long", detail)
-    return turns, before
+    return turns, outside
 
 
-def opened(turns: list[Turn]) -> tuple[list[Turn], list[str]]:
-    """Return the turns from the first user turn on (after system turns), and what was said before it.
+def framed(turns: list[Turn]) -> tuple[list[Turn], dict[str, list[str]]]:
+    """Return the turns from the first user turn (after system turns) to the last answer, and what was said outside.
 
-    No chat template can train on an answer that comes first; nothing is lost, it goes to meta.
+    No chat template can train on an answer that comes first, and a question at the end teaches nothing, but must not
+    cost the answers before it. Nothing is lost: what is outside goes to meta. Talks without a user or an answer stay whole.
     """
-    if turns and turns[0][0] == "user":
-        return turns, []
-    first = next((i for i, (role, _) in enumerate(turns) if role == "user"), None)
-    if first is None:
-        return turns, []
-    before = [t for t in turns[:first] if t[0] != "system"]
-    return [t for t in turns[:first] if t[0] == "system"] + turns[first:] if before else turns, [c for _, c in before]
+    first = next((i for i, (role, _) in enumerate(turns) if role == "user"), 0)
+    led, rest = turns[:first], turns[first:]
+    before = [content for role, content in led if role != "system"]
+    last = next((i for i in range(len(rest), 0, -1) if rest[i - 1][0] == "assistant" and rest[i - 1][1]), len(rest))
+    after = [content for _, content in rest[last:]]
+    kept = [t for t in led if t[0] == "system"] + rest[:last]
+    outside = {"before_first_user": before, "after_last_answer": after}
+    return kept, {name: said for name, said in outside.items() if said}
 
 
 def bounded_meta(fields: dict[Any, Any], limit: int) -> str:

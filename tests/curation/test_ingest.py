@@ -295,6 +295,17 @@ def test_an_answer_before_any_question_goes_to_meta() -> None:
     assert found["meta"] == {"before_first_user": ["hi"]}
 
 
+def test_a_question_that_nobody_answered_goes_to_meta_and_the_talk_before_it_stays() -> None:
+    said = [(U, "q"), (A, "a"), (U, "and?"), (A, " "), (U, "hello?")]
+    found = kept({"messages": [{"role": role, "content": content} for role, content in said]})
+    assert found["turns"] == [(U, "q"), (A, "a")]
+    assert found["meta"] == {"after_last_answer": ["and?", "", "hello?"]}
+
+
+def test_a_prompt_without_any_answer_stays_whole() -> None:
+    assert kept({"messages": [{"role": U, "content": "q"}]})["turns"] == [(U, "q")]
+
+
 def test_a_row_keeps_its_own_id_else_its_file_and_number() -> None:
     assert kept({"id": 7, "instruction": "q"})["source_id"] == "7"
     assert kept({"task_id": "x/1", "prompt": "q"})["source_id"] == "x/1"
