@@ -155,8 +155,7 @@ def _is_broken(content: str) -> bool:
 
 
 def _odd(flat: _Flat, limits: Limits) -> np.ndarray:
-    """Say which may be too long, hold nothing, do not begin with the user (after system turns) or end with somebody else
-    than the assistant."""
+    """Say which may be too long, hold nothing, or do not run from the user (after system turns) to the assistant."""
     count = len(flat.offsets) - 1
     odd = np.asarray(np.diff(flat.offsets) == 0, np.bool_)
     if not len(flat.roles):

@@ -14,6 +14,7 @@ from curation.quality.repetition import Repetition, echo
 from curation.quality.settings import Settings
 from curation.record import Turns
 
+SIGNS = 20  # characters: more marks than that may be a drawing
 FOREIGN = 20  # Han characters, or 100 Latin letters, from which an answer is in the other language
 
 
@@ -114,6 +115,10 @@ def _against_prompt(
         "html_entity": match(response, phrases.ENTITY) & ~match(prompt, phrases.MARKUP),
         "wrong_language": ~code & _foreign(exchange, repeated.han),
         "no_input": match(prompt, phrases.NO_INPUT),
+        "wordless": match(response, phrases.WORDLESS)
+        & ~blank(response)
+        & (exchange.length <= SIGNS)
+        & ~match(prompt, phrases.SAYS_SIGN),
     }
 
 

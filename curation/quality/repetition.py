@@ -13,8 +13,8 @@ from curation.utf8 import buffers
 
 GRAM = 8  # tokens: idioms and code repeat shorter runs by right
 NEAR = 64  # tokens: a run that came this shortly before is a loop rather than a refrain
-TAIL = 480  # bytes at the end of a text that are looked at for a period
-PERIOD = 120  # bytes: a tail that repeats a stretch this long or shorter has lost its way
+TAIL = 240  # bytes at the end of a text that are looked at for a period
+PERIOD = 60  # bytes: a tail that repeats a stretch this long or shorter has lost its way
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import pyarrow as pa
 from curation.classifier import model
 from curation.classifier.features import features
 from curation.judge import VERDICT
+from curation.quality import phrases
 from curation.quality.answers import exchanges, findings
-from curation.quality.columns import blank, equal, length
+from curation.quality.columns import blank, equal, length, match
 from curation.quality.repetition import repetition
 from curation.quality.settings import Settings
 from curation.record import Turns, flat_turns
@@ -35,6 +36,7 @@ DROPS = (
     "unanswered",  # another turn after the last of the assistant
     "empty_response",
     "empty_prompt",  # no user turn with text
+    "no_question",  # every user turn is keyboard mash, "test" or marks only
     "placeholder",  # <nooutput>, N/A, ...
     "unfilled_slot",  # {{name}} outside code
     "mojibake",  # text decoded with the wrong codec
@@ -43,6 +45,8 @@ DROPS = (
     "truncation",  # ends in the middle of a sentence or of a list
     "translated_code",  # code that a machine translator has been over
     "run_on",  # goes on with the next tasks of a list
+    "wordless",  # an answer of marks only, where the prompt speaks of none
+    "disliked",  # an answer that its readers rejected (`"label": false` of a KTO row)
     "wrong_language",  # Chinese to an English prompt, or the reverse, and nobody asked for it
 )
 NOTES = (
@@ -91,6 +95,7 @@ def _judge(records: pa.Table, settings: Settings, chances: pa.Array) -> pa.Table
     flags = {name: _any(hits, exchange.record, n) for name, hits in found.items()}
     flags["refusal"] &= ~_any(~found["refusal"], exchange.record, n)  # a conversation that answers elsewhere is none
     flags |= _conversations(turns, record, user, assistant)
+    flags["disliked"] = match(records["meta"].combine_chunks(), phrases.DISLIKED)
     matrix = np.stack([flags[name] for name in (*DROPS, *NOTES)], axis=1)
     dropped = matrix[:, : len(DROPS)].any(axis=1)
     first = matrix[:, : len(DROPS)].argmax(axis=1)
@@ -118,14 +123,20 @@ def _conversations(turns: Turns, record: np.ndarray, user: np.ndarray, assistant
     filled = turns.offsets[1:] > turns.offsets[:-1]
     last = np.append(assistant, False)[np.where(filled, turns.offsets[1:] - 1, -1)]
     answered = _any(assistant, record, n)
+    spoken = _any(user & ~blank(turns.contents), record, n)
     neighbours = np.flatnonzero(record[1:] == record[:-1]) + 1 if len(record) else np.zeros(0, np.int64)
     twice = (user[neighbours] & user[neighbours - 1]) | (assistant[neighbours] & assistant[neighbours - 1])
     return {
         "no_response": ~answered,
         "unanswered": answered & ~last,
-        "empty_prompt": ~_any(user & ~blank(turns.contents), record, n),
+        "empty_prompt": ~spoken,
+        "no_question": spoken & ~_any(user & ~(blank(turns.contents) | _says_nothing(turns.contents)), record, n),
         "turn_order": _any(twice, record[neighbours], n),
     }
+
+
+def _says_nothing(texts: pa.Array) -> np.ndarray:
+    return np.asarray(match(texts, phrases.WORDLESS) | match(texts, phrases.MASHED))
 
 
 def _any(hits: np.ndarray, record: np.ndarray, n: int) -> np.ndarray:

@@ -21,6 +21,7 @@ def judged(*conversations: list[Turn]) -> dict[str, list[object]]:
     """Return the verdicts on conversations, column by column."""
     hashes = [content_hash(turns) for turns in conversations]
     columns = {
+        "meta": pa.array(["{}"] * len(conversations), pa.string()),
         "id": ids([record_id("test", str(i), h) for i, h in enumerate(hashes)]),
         "turns": pa.array(
             [[{"role": r, "content": c} for r, c in turns] for turns in conversations], RECORD.field("turns").type
@@ -57,6 +58,9 @@ def ask(question: str, answer: str) -> list[Turn]:
             "void sort(int a[]) {  // 排序\n    for (int i=0;i<9;i++)  // 外层循环（慢）\n        swap(a, i);\n}",
         ),
         ("How many are left?", PROSE + "\nSo she has 3 * 4 = 12 eggs left"),
+        ("Give Morse code for SOS.", "... --- ..."),
+        ("一个笑的表情", "😆"),
+        ("test testament", "The word you want is testament, a will or a covenant."),
         ("给出十个城市", "北京、上海、广州、深圳、成都、杭州、武汉、西安、南京、重庆"),
     ],
 )
@@ -72,11 +76,19 @@ def test_good_answers_are_kept_however_short(question: str, answer: str) -> None
         ("no_response", []),
         ("empty_response", ask("Calculate 20% of 200.", " \n")),
         ("empty_prompt", ask("", "An answer to nothing.")),
+        ("no_question", ask("asdf poiu jkl", "That looks like keys pressed in a row.")),
+        ("no_question", ask("test test!", "Hello, what can I do for you?")),
+        ("no_question", ask("！？——", "您想问什么？")),
+        ("wordless", ask("哈哈，你被我忽悠了。", "?????")),
+        ("wordless", ask("How many are left?", "=====")),
         ("placeholder", ask("Design a quiz website.", "<nooutput>")),
         ("placeholder", ask("设计公司标志", "无输出")),
         ("placeholder", ask("Write a text.", "Lorem ipsum dolor sit amet")),
         ("unfilled_slot", ask("你是谁？", "您好，我是 {{name}}，由 {{author}} 开发。")),
         ("mojibake", ask("80% of 60?", "(80/100) * 60 â€“ (4/5) * 25 = 28")),
+        ("mojibake", ask("介绍一下长城", "长城是中国古代的建筑。".encode().decode("gbk", "replace"))),
+        ("mojibake", ask("介绍一下长城", "长城是中国古代的建筑。".encode().decode("cp1252", "replace"))),
+        ("loop", ask("Tell how it ends.", "The end is near. " + "Then it all goes round again. " * 9)),
         ("mojibake", ask("介绍一下长城", "锟斤拷锟斤拷是中国的建筑")),
         ("mojibake", ask("Name a café.", "The caf\ufffd de Flore")),
         ("loop", ask("List snacks.", "Snacks:\n" + "- Veggie platters with dip and bread\n" * 30)),
@@ -134,6 +146,18 @@ def test_what_may_be_right_is_only_noted(flag: str, answer: str) -> None:
     found = judged(ask("Tell me something", answer))
     assert found["keep"] == [True]
     assert flag in found["flags"][0]  # type: ignore[operator]
+
+
+def test_an_answer_that_its_readers_rejected_is_dropped() -> None:
+    turns = ask("Is water wet?", "Ye")
+    table = pa.table(
+        {
+            "id": ids([record_id("test", "0", content_hash(turns))]),
+            "turns": pa.array([[{"role": r, "content": c} for r, c in turns]], RECORD.field("turns").type),
+            "meta": pa.array(['{"label":false}']),
+        }
+    )
+    assert judge.verdicts("quality", quality.Settings(), table).to_pydict()["reason"] == ["disliked"]
 
 
 def test_a_refusal_with_a_reason_is_not_counted_as_one() -> None:
