@@ -75,6 +75,7 @@ def _broken(exchange: Exchange, repeated: Repetition, code: np.ndarray, settings
         "translated_code": match(response, phrases.TRANSLATED) & match(response, phrases.CODED),
         "unclosed_fence": count(response, "```") % 2 == 1,
         "run_on": match(response, phrases.RUN_ON),
+        "calculator": match(response, phrases.CALCULATOR),
         "symbols": _symbols(response, chars, repeated.tokens),
         "form_slot": match(response, phrases.FORM),
     }

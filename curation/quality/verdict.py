@@ -60,6 +60,7 @@ NOTES = (
     "form_slot",  # [Your Name]: right in letters
     "mojibake_trace",  # a single broken character or more
     "no_input",  # "<noinput>" in the prompt: noise, and harmless
+    "calculator",  # <<3*4=12>>: a tool's notes inside an answer, so that the copy without them is the better one
     "turn_order",  # two turns of one role on end
 )
 

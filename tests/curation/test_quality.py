@@ -139,6 +139,7 @@ def test_a_broken_record_is_dropped_for_its_reason(reason: str, turns: list[Turn
         ("unclosed_fence", "Here:\n```python\nprint(1)"),
         ("form_slot", "Dear [Recipient's Name], hello."),
         ("mojibake_trace", "It is 20Â°C outside. " + PROSE),
+        ("calculator", "She has 3 * 4 = <<3*4=12>>12 eggs."),
         ("symbols", "|---|\n" * 40),
     ],
 )
