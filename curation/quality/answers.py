@@ -14,6 +14,7 @@ from curation.quality.repetition import Repetition, echo
 from curation.quality.settings import Settings
 from curation.record import Turns
 
+HAN = 1.5  # a Han character says as much as two and a half letters
 SIGNS = 20  # characters: more marks than that may be a drawing
 FOREIGN = 20  # Han characters, or 100 Latin letters, from which an answer is in the other language
 
@@ -108,7 +109,7 @@ def _against_prompt(
     """Return what only the prompt shows to be wrong."""
     prompt, response = exchange.prompt, exchange.response
     equal, mostly = echo(prompt, response)
-    enough = exchange.length >= settings.echo_chars
+    enough = exchange.length + HAN * repeated.han >= settings.echo_chars
     return {
         "prompt_echo": equal & enough,
         "near_echo": mostly & ~equal & enough,

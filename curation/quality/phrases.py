@@ -60,7 +60,8 @@ GARBLED = (
 BROKEN = (
     rf"[{GARBLED}]\S?[{GARBLED}]|(?:[ä-é][\x{{80}}-\x{{BF}}ŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]{{1,2}}){{2}}|"
     r"\x{FFFD}|锟斤|烫烫烫|屯屯屯|ï¿½|Ã[\x{80}-\x{BF}]|Â[\x{A0}-\x{BF}]|"
-    r"â€[\x{80}-\x{9F}\x{153}\x{A6}\x{201C}\x{201D}\x{2DC}\x{2122}\x{2013}\x{2014}]"
+    r"â€[\x{80}-\x{9F}\x{153}\x{A6}\x{201C}\x{201D}\x{2DC}\x{2122}\x{2013}\x{2014}]|"
+    r"[A-Za-z](?:nât|â(?:s|re|ve|ll|d|m))\b"  # don’t, it’s: its control characters were taken out
 )
 # Code that a machine translator has been over: full-width brackets and colons, keywords in Chinese.
 TRANSLATED = (

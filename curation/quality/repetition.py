@@ -13,8 +13,9 @@ from curation.utf8 import buffers
 
 GRAM = 8  # tokens: idioms and code repeat shorter runs by right
 NEAR = 64  # tokens: a run that came this shortly before is a loop rather than a refrain
-TAIL = 240  # bytes at the end of a text that are looked at for a period
-PERIOD = 60  # bytes: a tail that repeats a stretch this long or shorter has lost its way
+TAIL = 2400  # bytes at the end of a text that are looked at for a period
+TIMES = 5  # a stretch said so often on end has lost its way
+LEAST = 200  # bytes: what is repeated in less may be meant
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,9 @@ class Repetition:
     near: np.ndarray  # float32, share seen within the 64 tokens before
     tokens: np.ndarray  # int64
     han: np.ndarray  # int32, how many of them are Han, Kana or Hangul characters
-    periodic: np.ndarray  # bool, the last TAIL bytes repeat one stretch of PERIOD bytes or fewer, half of it letters
+    periodic: (
+        np.ndarray
+    )  # bool, it ends in one stretch TIMES over, LEAST bytes or more in all, half of them letters or digits
 
 
 def repetition(texts: pa.Array) -> Repetition:
@@ -81,28 +84,33 @@ def _same(left, at, right, start, length):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _periodic(offsets, data):  # type: ignore[no-untyped-def]
-    """Say of each text whether its tail has a short period, by the failure function of Knuth, Morris and Pratt 1977."""
+    """Say of each text whether its end has a period, by the failure function of Knuth, Morris and Pratt 1977.
+
+    Read from the end, so that a broken last stretch does not matter.
+    """
     n = len(offsets) - 1
     out, fail = np.zeros(n, np.bool_), np.zeros(TAIL + 1, np.int64)
     for text in range(n):
         start, end = _trim(data, offsets[text], offsets[text + 1])
-        start = end - TAIL
-        if start < offsets[text]:
-            continue
-        length = 0
-        for at in range(1, TAIL):  # from the end, so that a broken last stretch does not matter
+        tail = min(TAIL, end - start)
+        length, letters = 0, np.int64(_lettered(data[end - 1])) if tail else 0
+        for at in range(1, tail):
             byte = data[end - 1 - at]
+            letters += _lettered(byte)
             while length and data[end - 1 - length] != byte:
                 length = fail[length]
             length += data[end - 1 - length] == byte
             fail[at + 1] = length
-        period, letters = TAIL - length, 0
-        if period <= PERIOD:
-            for at in range(period):
-                byte = data[end - 1 - at]
-                letters += byte >= 128 or 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122
-            out[text] = 2 * letters >= period
+            said = at + 1
+            if said >= LEAST and TIMES * (said - length) <= said and 2 * letters >= said:
+                out[text] = True
+                break
     return out
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _lettered(byte):  # type: ignore[no-untyped-def]
+    return byte >= 128 or 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122
 
 
 @njit(cache=True, nogil=True)

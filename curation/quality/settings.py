@@ -22,7 +22,9 @@ class Settings(BaseModel):
     model: str = Field(
         default="", description="path to a model of `python -m curation.classifier quality`; empty: no model score"
     )
-    echo_chars: int = Field(default=20, ge=1, description="a response shorter than this is no echo")
+    echo_chars: int = Field(
+        default=20, ge=1, description="a response shorter than this is no echo; a Han character counts two and a half"
+    )
     cut_chars: int = Field(default=100, ge=0, description="a response shorter than this is not called truncated")
     comma_chars: int = Field(
         default=300, ge=0, description="a shorter response may end in a Chinese comma: careless rather than truncated"
