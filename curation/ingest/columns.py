@@ -26,6 +26,7 @@ KINDS = {
     bool: pa.bool_(),
 }  # of other fields; a float would not be written as it was read
 MARK = ord(">")  # what a template's end mark ends in
+COLONS = (ord(":"), "：".encode()[-1])  # what a transcript up to the answer ends in
 
 
 class Columns(NamedTuple):
@@ -93,7 +94,7 @@ def _tasks(table: pa.Table, by: plain.Plan) -> Columns:
         blank = pc.or_(_blank(given), _blank(question))
         look = integers(pc.and_(with_given, blank).cast(pa.uint8()), np.uint8) > 0
         question = pc.if_else(with_given, pc.binary_join_element_wise(question, given, "\n"), question)
-    look |= _marked(answer)
+    look |= _ends_in(answer, MARK) | _ends_in(question, *COLONS)
     places = numbers(np.arange(2 * rows, dtype=np.int32).reshape(2, rows).T.reshape(-1))
     contents = pa.concat_arrays([question, answer]).take(places)
     roles = np.tile(np.array([ROLES.index("user"), ROLES.index("assistant")], np.uint8), rows)
@@ -129,8 +130,9 @@ def _blank(texts: pa.Array) -> pa.Array:
     return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(texts)), 0)
 
 
-def _marked(texts: pa.StringArray) -> np.ndarray:
-    """Say which texts end in MARK; one with white space after it is looked at anyway."""
+def _ends_in(texts: pa.StringArray, *marks: int) -> np.ndarray:
+    """Say which texts end in one of these bytes; one with white space after it is looked at anyway."""
     ends = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
     data = np.frombuffer(texts.buffers()[2] or b"\0", np.uint8)
-    return np.asarray((data[np.maximum(ends[1:], 1) - 1] == MARK) & (ends[1:] > ends[:-1]), np.bool_)
+    last = data[np.maximum(ends[1:], 1) - 1]
+    return np.asarray(np.isin(last, marks) & (ends[1:] > ends[:-1]), np.bool_)

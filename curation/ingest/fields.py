@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from curation.ingest.turns import Fields, exchange, text
+from curation.ingest.turns import Fields, exchange
 from curation.record import Turn
 
 IDS = ("id", "_id", "uuid", "task_id", "question_id", "conversation_id", "message_tree_id", "message_id", "qid", "uid",
@@ -38,11 +38,10 @@ def first(fields: Fields, names: tuple[str, ...]) -> str | None:
 def system(fields: Fields) -> tuple[list[Turn], set[str]]:
     """Return the system turn of a row that has one, and its field."""
     name = first(fields, SYSTEMS)
-    return (
-        ([("system", text(fields[name]))], {name})
-        if name and isinstance(fields[name], str) and fields[name]
-        else ([], set())
-    )
+    said = fields[name] if name else None
+    if not name or not isinstance(said, str) or not said:
+        return [], set()
+    return [("system", said.removeprefix("SYSTEM: "))], {name}
 
 
 def history(fields: Fields) -> tuple[list[Turn], set[str]]:

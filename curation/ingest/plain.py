@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from curation.ingest import choices, talks, tasks
 from curation.ingest.fields import IDS, SYSTEMS, asked
-from curation.ingest.turns import ROLES, unmarked
+from curation.ingest.turns import ROLES, led, unmarked
 from curation.record import Turn
 
 ASKING, ANSWERING, TALKING = (
@@ -23,7 +23,7 @@ ASKING, ANSWERING, TALKING = (
 TELLING = frozenset({
     *talks.CONVERSATIONS, *talks.PROMPTS, *talks.TEXTS, *tasks.INPUTS, *tasks.ANSWERS, *tasks.DEFINITIONS, *SYSTEMS,
     *choices.QUESTIONS, *choices.CONTEXTS, *choices.OPTIONS, *choices.KEYS, *choices.REASONS, *tasks.SCORES, "a", "b", "numbers",
-    "history", "chosen", "rejected", "replies", "role", "instances", "instructions", "outputs", "code", "title", "label",
+    "history", "chosen", "rejected", "replies", "role", "instances", "instructions", "outputs", "code", "title", "label", "reasoning_content",
 })  # fmt: skip
 PLANS = 4_096  # sets of field names that are remembered
 
@@ -65,7 +65,7 @@ def turns(row: dict[str, Any], by: Plan) -> list[Turn] | None:
     question, answer = row[by.asking], row[by.answering]
     given = row[by.given] if by.given else ""
     if type(question) is str and type(answer) is str and type(given) is str:
-        return [("user", asked(question, given) if given else question), ("assistant", unmarked(answer))]
+        return [*led(asked(question, given) if given else question), ("assistant", unmarked(answer))]
     return None
 
 

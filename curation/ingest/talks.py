@@ -9,6 +9,7 @@ import orjson
 
 from curation.ingest.fields import Shape, first, system
 from curation.ingest.oasst import best_paths
+from curation.ingest.templates import templated
 from curation.ingest.turns import Fields, exchange, text, transcript, unmarked
 from curation.record import Turn
 
@@ -46,8 +47,18 @@ def conversation(fields: Fields) -> Shape | None:
         used = set()
     extra = {"turn_fields": others} if others else {}
     if "chosen" in fields:
-        turns, used = turns + reply(fields["chosen"]), used | {"chosen"}
+        return _chosen(fields, turns, used | {name, "chosen"}, extra)
     return Shape(turns, used | {name}, extra)
+
+
+def _chosen(fields: Fields, turns: list[Turn], used: set[str], extra: dict[str, Any]) -> Shape:
+    """Return a conversation with its preferred answer, which may be in it already, or come as the conversation over again."""
+    answer = reply(fields["chosen"])
+    if len(answer) > 1:
+        whole = answer if answer[0][0] == "system" else [t for t in turns[:1] if t[0] == "system"] + answer
+        return Shape(whole, used, {} if whole != turns else extra)
+    before = turns[:-1] if turns and turns[-1][0] == "assistant" else turns
+    return Shape(before + answer, used, extra)
 
 
 def _turns_like(value: Any) -> bool:
@@ -120,7 +131,8 @@ def speech(fields: Fields) -> Shape | None:
     """Read a whole conversation in one string: "<s>Human: …</s><s>Assistant: …", "### Human: …"."""
     for name in TEXTS:
         value = fields.get(name)
-        turns = transcript(value) if isinstance(value, str) else []
+        turns = (transcript(value) or templated(value)) if isinstance(value, str) else []
         if turns:
-            return Shape(turns, {name}, {})
+            opening, used = system(fields) if turns[0][0] != "system" else ([], set())
+            return Shape(opening + turns, used | {name}, {})
     return None

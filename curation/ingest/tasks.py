@@ -9,12 +9,12 @@ from typing import Any
 from curation.ingest.choices import reasoned
 from curation.ingest.fields import Shape, asked, first, history, system
 from curation.ingest.talks import PROMPTS, reply
-from curation.ingest.turns import Fields, UnusableError, exchange, text, unmarked
+from curation.ingest.turns import Fields, UnusableError, exchange, led, text, thought, unmarked
 from curation.record import Turn
 
 INPUTS = ("input", "context", "inputs")
 REFERENCES = ("ground_truth", "reference", "best answer", "std_answer")
-ANSWERS = ("targets_pretokenized", "output", "response", "completion", "answer", "target", "targets", "target_text", "target_output", "outputs", "responses",
+ANSWERS = ("targets_pretokenized", "output", "response", "completion", "answer", "answers", "target", "targets", "target_text", "target_output", "outputs", "responses",
            "completions", "assistant", "bot", "gpt", "reply", "a", "canonical_solution", "generated_solution", "solution",
            "回答", "答案", "回复", *REFERENCES)  # fmt: skip
 DEFINITIONS = ("definition", "task_definition")
@@ -74,18 +74,18 @@ def instruction(fields: Fields) -> Shape | None:
         said = asked(
             fields["instruction"], fields.get("input", "")
         )  # what most rows of most dumps are: worth a short cut
-        return Shape([("user", said), ("assistant", unmarked(fields["output"]))], set(PLAIN), {})
+        return Shape([*led(said), ("assistant", unmarked(fields["output"]))], set(PLAIN), {})
     turns, used = system(fields)
     past, seen = history(fields)
     given = first(fields, INPUTS)
     said = asked(text(fields[name]), text(fields[given]) if given else "")
-    turns, used = turns + past + [("user", said)], used | seen | {name, *([given] if given else [])}
+    turns, used = turns + past + led(said), used | seen | {name, *([given] if given else [])}
     return answered(fields, turns, used)
 
 
 def answered(fields: Fields, turns: list[Turn], used: set[str]) -> Shape:
     """Return turns with the row's answer after them, where it has one; of several answers the best, the others to meta."""
-    name = first(fields, ANSWERS if not used & TWOFOLD else tuple(n for n in ANSWERS if n not in used))
+    name = _answer(fields, used)
     if name is None:
         return Shape(turns, used, {})
     value, rest = fields[name], list[Any]()
@@ -96,7 +96,15 @@ def answered(fields: Fields, turns: list[Turn], used: set[str]) -> Shape:
         if not isinstance(value, dict) or value.keys() & {"role", "from"}
         else [("assistant", _said(value))]
     )
+    if len(said) == 1 and isinstance(fields.get("reasoning_content"), str):
+        said, used = [("assistant", thought(fields["reasoning_content"], said[0][1]))], used | {"reasoning_content"}
     return Shape(turns + said, used | {name}, {f"other_{name}": rest} if rest else {})
+
+
+def _answer(fields: Fields, used: set[str]) -> str | None:
+    """Return the field of the answer; a reasoning model's API calls it `content`."""
+    name = first(fields, ANSWERS if not used & TWOFOLD else tuple(n for n in ANSWERS if n not in used))
+    return "content" if name is None and {"reasoning_content", "content"} <= fields.keys() else name
 
 
 def _best(answers: list[Any]) -> tuple[Any, list[Any]]:
@@ -126,13 +134,13 @@ def pair(fields: Fields) -> Shape | None:
     name = first(fields, PROMPTS)
     if name is None and isinstance(fields.get("source"), str) and isinstance(fields.get("target"), str):
         name = "source"  # CoT Collection and translation pairs; elsewhere a source is where a row comes from
-    if name is None or first(fields, tuple(n for n in ANSWERS if n != name)) is None:
+    if name is None or _answer(fields, {name}) is None:
         return None
     turns, used = system(fields)
     past, seen = history(fields)
     said = fields[name]
     turns += past + (
-        exchange(said)[0] if isinstance(said, list) and said and isinstance(said[0], dict) else [("user", text(said))]
+        exchange(said)[0] if isinstance(said, list) and said and isinstance(said[0], dict) else led(text(said))
     )
     if isinstance(fields.get("rationale"), str) and isinstance(fields.get("target"), str):
         said = reasoned(fields["rationale"], fields["target"], text(said))

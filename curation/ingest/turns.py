@@ -22,7 +22,7 @@ NAMES = {
                   "counselor", "doctor", "teacher", "agent", "助手", "助理", "机器人", "医生", "咨询师", "老师", "答",
                   "function_call", "function-call", "tool_call"),
     "tool": ("tool", "observation", "function", "function_response", "function-response", "tool_response", "ipython",
-             "environment"),
+             "environment", "function response", "tool response"),
 }  # fmt: skip
 ROLES = {name: role for role, names in NAMES.items() for name in names}
 ROLE, CONTENT = ("role", "from", "speaker"), ("content", "value", "text", "message", "utterance")
@@ -31,7 +31,7 @@ PAIRS = (("human", "assistant"), ("user", "assistant"), ("input", "output"), ("i
          ("prompt", "response"), ("question", "answer"), ("human", "gpt"), ("user", "bot"), ("q", "a"))  # fmt: skip
 NARRATOR = ("旁白", "narrator")
 TRANSCRIPT = re.compile(
-    r"(?:(?:^|\n|</s>)[ \t]*(?:<s>)?[ \t]*|###[ \t]*)(Human|User|Assistant|System|GPT|用户|助手)[ \t]*[:：][ \t]?"
+    r"(?:(?:^|\n|</s>)[ \t]*(?:<s>)?[ \t]*|###[ \t]*)(Human|HUMAN|User|USER|Assistant|ASSISTANT|System|SYSTEM|GPT|FUNCTION RESPONSE|用户|助手)[ \t]*[:：][ \t]?"
 )
 END_MARKS = re.compile(
     r"(?:\s*(?:<\|endoftext\|>|<\|im_end\|>|<\|eot_id\|>|</s>|<eoh>|<eom>|<eoa>|<eot>|<eoc>|<eor>))+\s*\Z"
@@ -133,14 +133,18 @@ def _roles(entries: list[dict[str, Any]], role: str, content: str) -> tuple[list
 
 def _content(entry: dict[str, Any], key: str) -> str:
     said = text(entry.get(key))
-    if entry.get("reasoning_content"):
-        said = f"<think>\n{text(entry['reasoning_content'])}\n</think>\n\n{said}"
+    said = thought(text(entry.get("reasoning_content")), said)
     calls = entry.get("tool_calls") or ([entry["function_call"]] if entry.get("function_call") else [])
     if not isinstance(calls, list) or not calls:
         return said
     made = [_call(c) for c in calls]
     called = orjson.dumps(made[0] if len(made) == 1 else made, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     return f"{said}\n{called}" if said else called
+
+
+def thought(reasoning: str, said: str) -> str:
+    """Return an answer with the reasoning before it, as reasoning models write it."""
+    return f"<think>\n{reasoning}\n</think>\n\n{said}" if reasoning.strip() else said
 
 
 def _call(call: Any) -> Any:
@@ -189,6 +193,12 @@ def transcript(said: str) -> list[Turn]:
         return []
     ends = [m.start() for m in marks[1:]] + [len(said)]
     return [(ROLES[m.group(1).lower()], unmarked(said[m.end() : end])) for m, end in zip(marks, ends, strict=True)]
+
+
+def led(said: str) -> list[Turn]:
+    """Return a prompt as the turns it quotes where it is a transcript up to the answer ("Human: … Assistant:"), else as one."""
+    turns = transcript(said) if said.rstrip().endswith((":", "：")) else []
+    return turns[:-1] if turns[:1] != [("assistant", "")] and turns[-1:] == [("assistant", "")] else [("user", said)]
 
 
 def unmarked(said: str) -> str:

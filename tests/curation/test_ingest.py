@@ -44,6 +44,61 @@ CAST = [
 CHOICES = [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}]
 
 ROWS: dict[str, tuple[Any, list[tuple[str, str]]]] = {
+    "a preference pair with the conversation over again": (
+        {
+            "prompt": "q",
+            "messages": [{"role": U, "content": "q"}, {"role": A, "content": "a"}],
+            "chosen": [{"role": U, "content": "q"}, {"role": A, "content": "a"}],
+            "rejected": [{"role": U, "content": "q"}, {"role": A, "content": "b"}],
+        },
+        QA,
+    ),
+    "belle, the talk so far as the instruction": (
+        {"instruction": "Human: q0\nAssistant: a0\nHuman: q\nAssistant:", "input": "", "output": "a"},
+        [(U, "q0"), (A, "a0"), *QA],
+    ),
+    "glaive, one string with calls": (
+        {
+            "system": "SYSTEM: be good",
+            "chat": "USER: q\n\n\nASSISTANT: <functioncall> {} <|endoftext|>\n\n\nFUNCTION RESPONSE: 1\n\n\nASSISTANT: a <|endoftext|>",
+        },
+        [(S, "be good"), (U, "q"), (A, "<functioncall> {}"), (T, "1"), (A, "a")],
+    ),
+    "function calls beside the query": (
+        {"query": "q", "answers": '[{"name": "f"}]', "tools": "[]"},
+        [(U, "q"), (A, '[{"name": "f"}]')],
+    ),
+    "a reasoning model's reply": (
+        {"input": "q", "reasoning_content": "r", "content": "a"},
+        [(U, "q"), (A, "<think>\nr\n</think>\n\na")],
+    ),
+    "reasoning beside the output": (
+        {"instruction": "q", "output": "a", "reasoning_content": "r"},
+        [(U, "q"), (A, "<think>\nr\n</think>\n\na")],
+    ),
+    "text in Llama 2's template": (
+        {"text": "<s>[INST] <<SYS>>\ns\n<</SYS>>\n\nq [/INST] a </s><s>[INST] q2 [/INST] a2 </s>"},
+        [(S, "s"), *QA, (U, "q2"), (A, "a2")],
+    ),
+    "text in Llama 3's template": (
+        {
+            "text": "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nq<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\na<|eot_id|>"
+        },
+        QA,
+    ),
+    "text in ChatML": ({"text": "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\na<|im_end|>\n"}, QA),
+    "text in Gemma's template": (
+        {"text": "<bos><start_of_turn>user\nq<end_of_turn>\n<start_of_turn>model\na<end_of_turn>\n"},
+        QA,
+    ),
+    "text in Zephyr's template": ({"text": "<|user|>\nq</s>\n<|assistant|>\na</s>\n"}, QA),
+    "text in Alpaca's template": (
+        {
+            "text": "Below is an instruction that describes a task.\n\n### Instruction:\nq\n\n### Input:\ni\n\n### Response:\na"
+        },
+        [(U, "q\ni"), (A, "a")],
+    ),
+    "text with tags": ({"dialogue": "<user> q\n<assistant> a"}, QA),
     "alpaca": ({"instruction": "q", "input": "", "output": "a"}, QA),
     "alpaca with input": ({"instruction": "q", "input": "i", "output": "a"}, [(U, "q\ni"), (A, "a")]),
     "alpaca under response": ({"instruction": "q", "input": "", "response": "a"}, QA),
@@ -304,6 +359,15 @@ def test_a_question_that_nobody_answered_goes_to_meta_and_the_talk_before_it_sta
 
 def test_a_prompt_without_any_answer_stays_whole() -> None:
     assert kept({"messages": [{"role": U, "content": "q"}]})["turns"] == [(U, "q")]
+
+
+def test_a_prompt_that_speaks_of_an_assistant_stays_one_prompt() -> None:
+    for prompt in (
+        "Human: q\nAssistant: a\nWhat is wrong here?",
+        "List the parts of an Assistant:",
+        "<user> is a tag, and [INST] another",
+    ):
+        assert kept({"instruction": prompt, "input": "", "output": "a"})["turns"] == [(U, prompt), (A, "a")]
 
 
 def test_a_row_keeps_its_own_id_else_its_file_and_number() -> None:
