@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 NEWLINE, SPACE, QUOTE, APOSTROPHE, OPENS, CLOSES, COMMA, POINT = 10, 32, 34, 39, 40, 41, 44, 46
+COLON, SQUARE, SQUARE_END = 58, 91, 93
 ZERO, NINE, SMALL_S = 48, 57, 115
 MYRIAD = 10_000
 LONGEST_LIST = 20  # a larger number at the head of a line may be the end of a sentence
@@ -57,15 +58,69 @@ def ending(data, at, end):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def label(data, at, end, state, numerals):  # type: ignore[no-untyped-def]
-    """Return the bytes of a list label at `at`, 0 where there is none: (1), 1) or 1、; at the head of a line 1. and 三、 too."""
+    """Return the bytes of a list's or an option's label at `at`, 0 where there is none.
+
+    (1), 1), 1、, (A), [A], A) and A. stand anywhere; at the head of a line 1., 三、, a), A: and A、 too.
+    """
     gap, line_start, inside = state
-    opened = not inside and (data[at] == OPENS or _is(data, at, end, 0xBC, 0x88))  # f(2) has none
+    opened = 0 if inside else _opening(data, at, end)  # f(2) has none
     if not (opened or gap or line_start):
         return 0
-    here = at
+    here, lettered = _letter(data, at + opened, end), True
+    if here == 0 and not (opened and data[at] == SQUARE):
+        here, lettered = _number(data, at + opened, end, line_start, numerals), False
+    closing = _closing(data, here, end) if here else 0
+    if closing == 0:
+        return 0
+    here += 1 if data[here] < 128 else 3
     if opened:
-        here += 1 if data[here] == OPENS else 3
-    count, number = 0, 0
+        good = closing == (SQUARE_END if data[at] == SQUARE else CLOSES)
+    elif lettered:
+        good = _is_option(data, (at, here, end), closing, line_start)
+    else:
+        good = closing in (CLOSES, COMMA) or (closing == POINT and line_start)
+    return here - at if good and (lettered or digit(data, here, end) == 0) else 0
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _opening(data, at, end):  # type: ignore[no-untyped-def]
+    """Return the bytes of ( or [ at `at`."""
+    return 1 if data[at] == OPENS or data[at] == SQUARE else (3 if _is(data, at, end, 0xBC, 0x88) else 0)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _closing(data, at, end):  # type: ignore[no-untyped-def]
+    """Return ), ], ., : or 、 (as a comma) for what closes a label at `at`, of any width; 0 for anything else."""
+    if at >= end:
+        return 0
+    byte = data[at]
+    if byte in (CLOSES, SQUARE_END, POINT, COLON):
+        return np.int64(byte)
+    if byte == 0xE3 and at + 2 < end and data[at + 1] == 0x80:
+        return COMMA if data[at + 2] == 0x81 else (POINT if data[at + 2] == 0x82 else 0)
+    if _is(data, at, end, 0xBC, 0x89):
+        return CLOSES
+    if _is(data, at, end, 0xBC, 0x8E):
+        return POINT
+    return COLON if _is(data, at, end, 0xBC, 0x9A) else 0
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _letter(data, at, end):  # type: ignore[no-untyped-def]
+    """Return where the letter of an option ends that stands at `at` (A to J, of any width, or Q), 0 where there is none."""
+    if at >= end:
+        return 0
+    letter = data[at] | 32
+    if (letter >= 97 and letter <= 106) or data[at] == 81:
+        return at + 1
+    wide = at + 2 < end and data[at] == 0xEF and data[at + 1] == 0xBC
+    return at + 3 if wide and data[at + 2] >= 0xA1 and data[at + 2] <= 0xAA else 0
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _number(data, at, end, line_start, numerals):  # type: ignore[no-untyped-def]
+    """Return where the number of a list ends that stands at `at`, 0 where there is none."""
+    here, count, number = at, 0, 0
     while count < 2:
         width = digit(data, here, end)
         if width:
@@ -76,15 +131,18 @@ def label(data, at, end, state, numerals):  # type: ignore[no-untyped-def]
             break
         here += width
         count += 1
-    if count == 0 or number > LONGEST_LIST or here >= end:
-        return 0
-    closes = data[here] == CLOSES or _is(data, here, end, 0xBC, 0x89)
-    listed = data[here] == 0xE3 and here + 2 < end and data[here + 1] == 0x80 and data[here + 2] == 0x81  # 、
-    dotted = data[here] == POINT or _is(data, here, end, 0xBC, 0x8E)
-    if not (closes or (not opened and (listed or (dotted and line_start)))):
-        return 0
-    here += 1 if data[here] < 128 else 3
-    return 0 if digit(data, here, end) else here - at
+    return here if count and number <= LONGEST_LIST else 0
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_option(data, place, closing, line_start):  # type: ignore[no-untyped-def]
+    """Say whether the letter at place[0], closed before place[1], labels an option: not that of e.g. or (a, b)."""
+    at, here, end = place
+    if not line_start:
+        return closing in (CLOSES, POINT) and data[at] < 97 and here < end and data[here] <= SPACE
+    if closing == SQUARE_END:
+        return False
+    return not (closing == POINT and here + 1 < end and is_letter(data[here]) and data[here + 1] == POINT)
 
 
 @njit(cache=True, nogil=True)
