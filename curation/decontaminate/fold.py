@@ -15,6 +15,7 @@ import pyarrow as pa
 from numba import njit
 
 from curation.decontaminate.forms import (
+    BRACKETS,
     NEWLINE,
     NUMERALS,
     POINT,
@@ -26,10 +27,11 @@ from curation.decontaminate.forms import (
     fraction,
     is_letter,
     joint,
-    label,
     low,
     numeral,
+    sequence,
 )
+from curation.decontaminate.labels import label
 from curation.text import tokens
 from curation.utf8 import buffers
 
@@ -84,6 +86,12 @@ def _fold(data, offsets, numerals, out, starts):  # type: ignore[no-untyped-def]
         after_digit, after_letter, gap, line_start = False, False, True, True
         while position < end:
             byte = data[position]
+            if gap and BRACKETS[byte]:
+                width, size = sequence(data, position, end, out, size)
+                position += width
+                line_start = line_start and width == 0
+                if width:
+                    continue
             width = ending(data, position, end)
             if width:
                 out[size : size + 4] = SPACED_MARK

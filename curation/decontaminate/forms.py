@@ -1,15 +1,14 @@
-"""The forms in which numbers, list labels and ends of sentences are written, in UTF-8 bytes; compiled."""
+"""The forms in which numbers, ends of sentences and sequences of brackets are written, in UTF-8 bytes; compiled."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-NEWLINE, SPACE, QUOTE, APOSTROPHE, OPENS, CLOSES, COMMA, POINT = 10, 32, 34, 39, 40, 41, 44, 46
-COLON, SQUARE, SQUARE_END = 58, 91, 93
+NEWLINE, SPACE, QUOTE, APOSTROPHE, COMMA, POINT = 10, 32, 34, 39, 44, 46
 ZERO, NINE, SMALL_S = 48, 57, 115
+SEQUENCE = 4  # brackets in a row, spaces between them, that ask how to close them: the task, not its punctuation
 MYRIAD = 10_000
-LONGEST_LIST = 20  # a larger number at the head of a line may be the end of a sentence
 UNKNOWN = 0x7FFF  # stands for every code point that is no CJK ideograph
 
 
@@ -26,11 +25,16 @@ NUMERALS = _code_points(
 )
 
 
+# By byte: the second byte of the letter, U+0181 to U+0188, that stands for a bracket in a sequence; 0 for others.
+BRACKETS = np.zeros(256, np.int64)
+BRACKETS[np.frombuffer(b"()[]{}<>", np.uint8)] = np.arange(0x81, 0x89)
+
+
 @njit(cache=True, nogil=True, inline="always")
 def joint(data, at, end, after_digit, after_letter):  # type: ignore[no-untyped-def]
     """Return the bytes at `at` that part no word: a separator of thousands, an apostrophe, the space of Al 's pen; else 0."""
     byte = data[at]
-    if after_digit and (byte == COMMA or _is(data, at, end, 0xBC, 0x8C)):
+    if after_digit and (byte == COMMA or is_wide(data, at, end, 0xBC, 0x8C)):
         width = 1 if byte == COMMA else 3
         return width if _three_digits(data, at + width, end) else 0
     if after_letter and (byte == APOSTROPHE or _is_apostrophe(data, at, end)):
@@ -57,92 +61,24 @@ def ending(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def label(data, at, end, state, numerals):  # type: ignore[no-untyped-def]
-    """Return the bytes of a list's or an option's label at `at`, 0 where there is none.
+def sequence(data, at, end, out, size):  # type: ignore[no-untyped-def]
+    """Write brackets that stand in a row from `at` on, a space between them, as letters; returns their bytes and the new size.
 
-    (1), 1), 1、, (A), [A], A) and A. stand anywhere; at the head of a line 1., 三、, a), A: and A、 too.
+    Fewer than SEQUENCE of them are left alone.
     """
-    gap, line_start, inside = state
-    opened = 0 if inside else _opening(data, at, end)  # f(2) has none
-    if not (opened or gap or line_start):
-        return 0
-    here, lettered = _letter(data, at + opened, end), True
-    if here == 0 and not (opened and data[at] == SQUARE):
-        here, lettered = _number(data, at + opened, end, line_start, numerals), False
-    closing = _closing(data, here, end) if here else 0
-    if closing == 0:
-        return 0
-    here += 1 if data[here] < 128 else 3
-    if opened:
-        good = closing == (SQUARE_END if data[at] == SQUARE else CLOSES)
-    elif lettered:
-        good = _is_option(data, (at, here, end), closing, line_start)
-    else:
-        good = closing in (CLOSES, COMMA) or (closing == POINT and line_start)
-    return here - at if good and (lettered or digit(data, here, end) == 0) else 0
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _opening(data, at, end):  # type: ignore[no-untyped-def]
-    """Return the bytes of ( or [ at `at`."""
-    return 1 if data[at] == OPENS or data[at] == SQUARE else (3 if _is(data, at, end, 0xBC, 0x88) else 0)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _closing(data, at, end):  # type: ignore[no-untyped-def]
-    """Return ), ], ., : or 、 (as a comma) for what closes a label at `at`, of any width; 0 for anything else."""
-    if at >= end:
-        return 0
-    byte = data[at]
-    if byte in (CLOSES, SQUARE_END, POINT, COLON):
-        return np.int64(byte)
-    if byte == 0xE3 and at + 2 < end and data[at + 1] == 0x80:
-        return COMMA if data[at + 2] == 0x81 else (POINT if data[at + 2] == 0x82 else 0)
-    if _is(data, at, end, 0xBC, 0x89):
-        return CLOSES
-    if _is(data, at, end, 0xBC, 0x8E):
-        return POINT
-    return COLON if _is(data, at, end, 0xBC, 0x9A) else 0
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _letter(data, at, end):  # type: ignore[no-untyped-def]
-    """Return where the letter of an option ends that stands at `at` (A to J, of any width, or Q), 0 where there is none."""
-    if at >= end:
-        return 0
-    letter = data[at] | 32
-    if (letter >= 97 and letter <= 106) or data[at] == 81:
-        return at + 1
-    wide = at + 2 < end and data[at] == 0xEF and data[at + 1] == 0xBC
-    return at + 3 if wide and data[at + 2] >= 0xA1 and data[at + 2] <= 0xAA else 0
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _number(data, at, end, line_start, numerals):  # type: ignore[no-untyped-def]
-    """Return where the number of a list ends that stands at `at`, 0 where there is none."""
-    here, count, number = at, 0, 0
-    while count < 2:
-        width = digit(data, here, end)
-        if width:
-            number = number * 10 + (data[here + width - 1] & 0x0F)
-        if width == 0 and line_start and numerals[low(data, here, end)] >= 0:
-            width = 3
-        if width == 0:
+    last = at
+    while last < end and BRACKETS[data[last]]:
+        last += 1
+        if last >= end or data[last] != SPACE:
             break
-        here += width
-        count += 1
-    return here if count and number <= LONGEST_LIST else 0
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _is_option(data, place, closing, line_start):  # type: ignore[no-untyped-def]
-    """Say whether the letter at place[0], closed before place[1], labels an option: not that of e.g. or (a, b)."""
-    at, here, end = place
-    if not line_start:
-        return closing in (CLOSES, POINT) and data[at] < 97 and here < end and data[here] <= SPACE
-    if closing == SQUARE_END:
-        return False
-    return not (closing == POINT and here + 1 < end and is_letter(data[here]) and data[here + 1] == POINT)
+        last += 1
+    if last - at < 2 * SEQUENCE - 1:
+        return 0, size
+    for place in range(at, last):
+        if data[place] != SPACE:
+            out[size : size + 4] = (SPACE, 0xC6, BRACKETS[data[place]], SPACE)
+            size += 4
+    return last - at, size
 
 
 @njit(cache=True, nogil=True)
@@ -254,7 +190,7 @@ def low(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _is(data, at, end, second, third):  # type: ignore[no-untyped-def]
+def is_wide(data, at, end, second, third):  # type: ignore[no-untyped-def]
     """Say whether the full-width form EF `second` `third` stands at `at`."""
     return at + 2 < end and data[at] == 0xEF and data[at + 1] == second and data[at + 2] == third
 

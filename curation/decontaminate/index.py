@@ -22,14 +22,11 @@ from curation.decontaminate.benchmarks import Benchmark, digests, load
 from curation.decontaminate.fold import Folded, tokenise
 from curation.decontaminate.items import Item
 from curation.decontaminate.rarity import bits, holders
+from curation.decontaminate.seeds import SEED, plan
 from curation.decontaminate.settings import Settings
-from curation.decontaminate.spans import Table, powers, prefix, span, spans, table
+from curation.decontaminate.spans import Table, powers, prefix, span
 from curation.identity import code, digest
 
-SEED = 4  # tokens by which a text is found; a shorter text is never looked for
-SEEDS = 48  # of a text, evenly spaced where it has more
-COMMON = 40  # items: a seed that more share is none, unless a text has no other
-SEED_SHARE = 6  # one in so many of a text's seeds has to be there: a word in 20 changed leaves four in five
 QUESTION, WHOLE, ANSWER = 0, 1, 2  # a question; with its options, or else its answer; an answer
 ANYWHERE, SENTENCE, ASKED, ALONE, NEVER = 0, 1, 2, 3, 4  # where a text counts that stands whole; see _place
 
@@ -107,7 +104,7 @@ def build(benchmarks: list[Benchmark], settings: Settings) -> Index:
     tokens, weights = _take(tokens, weights, kept)
     words, begin, numbers = _words(tokens.hashes, tokens.offsets, weights)
     slack = 4 + length // 8 + menu
-    seeds, least = _seeds(tokens, item[kept], power)
+    seeds, least = plan(tokens, item[kept], (length - menu)[kept], power)
     probes = Probes(
         item[kept],
         kind[kept],
@@ -177,35 +174,6 @@ def _take(tokens: Folded, weights: np.ndarray, rows: np.ndarray) -> tuple[Folded
     inside = np.repeat(chosen, length)
     offsets = np.concatenate([[0], np.cumsum(length[rows])]).astype(np.int64)
     return Folded(offsets, tokens.hashes[inside], tokens.edges[:-1][inside]), weights[inside]
-
-
-def _seeds(tokens: Folded, item: np.ndarray, power: np.ndarray) -> tuple[Table, np.ndarray]:
-    keys, owner = spans(tokens.hashes, tokens.offsets, SEED, power)
-    begin = np.searchsorted(owner, np.arange(len(item) + 1))
-    chosen = _chosen(holders(keys, keys, item[owner]), begin)
-    place = np.arange(len(keys)) - begin[owner]
-    least = np.maximum(1, np.bincount(owner[chosen], minlength=len(item)) // SEED_SHARE).astype(np.int32)
-    return table(keys[chosen], (owner[chosen].astype(np.int64) << 32) | place[chosen]), least
-
-
-@njit(cache=True, nogil=True)
-def _chosen(counts, begin):  # type: ignore[no-untyped-def]
-    """Mark at most SEEDS of each text's spans, evenly spaced, that few items hold; where none is rare, the rarest."""
-    out = np.zeros(len(counts), np.bool_)
-    for text in range(len(begin) - 1):
-        first, last = begin[text], begin[text + 1]
-        if first == last:
-            continue
-        most = max(COMMON, counts[first:last].min())
-        rare = 0
-        for at in range(first, last):
-            rare += counts[at] <= most
-        step, seen = max(1.0, rare / SEEDS), 0
-        for at in range(first, last):
-            if counts[at] <= most:
-                out[at] = int(seen / step) != int((seen - 1) / step) or seen == 0
-                seen += 1
-    return out
 
 
 @njit(cache=True, nogil=True)

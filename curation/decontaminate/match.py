@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from curation.decontaminate.index import ALONE, ANSWER, ANYWHERE, ASKED, QUESTION, SEED, SENTENCE
+from curation.decontaminate.index import ALONE, ANSWER, ANYWHERE, ASKED, QUESTION, SENTENCE
+from curation.decontaminate.seeds import SEED
 from curation.decontaminate.spans import find, prefix, span
 
 NONE, FULL, NEAR, PART, ANSWERED = 0, 1, 2, 3, 4  # how a record matches
