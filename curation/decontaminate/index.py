@@ -22,7 +22,7 @@ from curation.decontaminate.benchmarks import Benchmark, digests, load
 from curation.decontaminate.fold import Folded, tokenise
 from curation.decontaminate.items import Item
 from curation.decontaminate.rarity import bits, holders
-from curation.decontaminate.seeds import SEED, plan
+from curation.decontaminate.seeds import SEED, SHORTEST, plan
 from curation.decontaminate.settings import Settings
 from curation.decontaminate.spans import Table, powers, prefix, span
 from curation.identity import code, digest
@@ -98,7 +98,7 @@ def build(benchmarks: list[Benchmark], settings: Settings) -> Index:
     has_whole = np.isin(item, item[kind == WHOLE])
     weights = bits(tokens.hashes, tokens.offsets, item, single & ((kind == WHOLE) | ((kind == QUESTION) & ~has_whole)))
     total = np.diff(np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)])[tokens.offsets])
-    usable = (holders(whole, whole, item) <= settings.shared) & (length >= SEED)
+    usable = (holders(whole, whole, item) <= settings.shared) & (length >= SHORTEST)
     place = _place(kind, item, np.where(usable, total, 0.0), length, settings)
     kept = np.flatnonzero(single & usable & (place < NEVER))
     tokens, weights = _take(tokens, weights, kept)
@@ -161,6 +161,8 @@ def _place(kind: np.ndarray, item: np.ndarray, total: np.ndarray, length: np.nda
     np.maximum.at(best, item[kind == QUESTION], total[kind == QUESTION])
     steps = settings.bits * np.array([0.25, 0.5, 0.8, 2.0])
     place = np.array([NEVER, ALONE, ASKED, SENTENCE, ANYWHERE], np.int8)[np.searchsorted(steps, total, side="right")]
+    place[(length < SEED) & (place < ASKED)] = ASKED
+    place[(length < SEED) & (place == ALONE)] = NEVER  # "Who are you?"
     place[(kind != QUESTION) & (place > SENTENCE)] = NEVER
     place[(kind == WHOLE) & (best[item] >= 4 * settings.bits)] = NEVER
     place[(kind == ANSWER) & (length < settings.answer_tokens)] = NEVER

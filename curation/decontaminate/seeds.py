@@ -12,7 +12,8 @@ from curation.decontaminate.fold import Folded
 from curation.decontaminate.rarity import holders
 from curation.decontaminate.spans import Table, spans, table
 
-SEED = 4  # tokens by which a text is found; a shorter text is never looked for
+SEED = 4  # tokens by which a text is found
+SHORTEST = 3  # tokens of the shortest text that is looked for: where it is a sentence of a user's, by all its tokens
 SEEDS = 48  # of a text, evenly spaced where it has more
 COMMON = 40  # items: a seed that more share is none, unless a text has no other
 SEED_SHARE = 6  # one in so many of a text's seeds has to be there: a word in 20 changed leaves four in five
@@ -32,11 +33,13 @@ def plan(tokens: Folded, item: np.ndarray, stem: np.ndarray, power: np.ndarray) 
     least = np.maximum(1, np.bincount(owner[chosen], minlength=len(item)) // SEED_SHARE).astype(np.int32)
     first = tokens.offsets[owner] + place
     whole = chosen & ~_parted(tokens.edges, first)
-    lost = (np.bincount(owner[whole], minlength=len(item)) == 0) & (stem < np.diff(tokens.offsets))
+    length = np.diff(tokens.offsets)
+    lost = (np.bincount(owner[whole], minlength=len(item)) == 0) & (stem < length) & (length >= SEED)
     moved = [_moved(tokens, int(text), int(stem[text]), power) for text in np.flatnonzero(lost)]
     least[lost] = 1
+    tiny = _tiny(tokens, power)
     keys, owner, place = (
-        np.concatenate([held[chosen], *(m[n] for m in moved)]) for n, held in enumerate((keys, owner, place))
+        np.concatenate([held[chosen], tiny[n], *(m[n] for m in moved)]) for n, held in enumerate((keys, owner, place))
     )
     return table(keys, (owner.astype(np.int64) << 32) | place), least
 
@@ -45,6 +48,13 @@ def _parted(edges: np.ndarray, first: np.ndarray) -> np.ndarray:
     """Say of seeds by their first tokens whether a sentence or an option begins within."""
     within: np.ndarray = np.logical_or.reduce([edges[first + n] for n in range(1, SEED)])
     return within
+
+
+def _tiny(tokens: Folded, power: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the seeds (keys, owners, places) of the texts of SHORTEST tokens."""
+    keys, owner = spans(tokens.hashes, tokens.offsets, SHORTEST, power)
+    short = np.diff(tokens.offsets)[owner] == SHORTEST
+    return keys[short], owner[short], np.zeros(short.sum(), np.int64)
 
 
 def _moved(tokens: Folded, text: int, stem: int, power: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

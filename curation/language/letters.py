@@ -33,7 +33,7 @@ class Letters:
     hans: np.ndarray  # int32[n], characters only simplified Chinese has
     hant: np.ndarray  # int32[n], characters only traditional Chinese has
     words: np.ndarray  # int32[n], words of two Latin letters or more
-    english: np.ndarray  # int32[n], of these, English function words
+    english: np.ndarray  # int32[n], of these, English function words and the like (scripts.TELLING)
     code: np.ndarray  # int32[n], bytes of code that were taken out
     head: pa.LargeStringArray  # the first characters of the text that was counted, on one line, digits left out
 
@@ -130,5 +130,6 @@ def _after(data, place, tables, count, quotes):  # type: ignore[no-untyped-def]
 def _count_word(count, packed, size, words):  # type: ignore[no-untyped-def]
     n = len(SCRIPTS)
     if size > 1:
+        kind = word_kind(packed, words) if size <= 8 else 0
         count[n + 2] += 1
-        count[n + 3] += size <= 8 and word_kind(packed, words) == 1
+        count[n + 3] += kind == 1 or (kind == 3 and count[n + 5] == 0)  # beside code, what tells may be a name
