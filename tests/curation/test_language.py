@@ -135,7 +135,8 @@ def test_hard_turns_that_a_reader_labelled(labelled_corpus: Path) -> None:
     assert len(texts) >= 0.95 * len(labelled.cases("language"))
     langs, scripts = answers(texts)
     assert accuracy(langs)["1"] >= 0.98
-    assert accuracy(langs)["all"] >= 0.96
+    assert min(accuracy(langs)[unseen] for unseen in "67") >= 0.98
+    assert accuracy(langs)["all"] >= 0.97
     assert accuracy(scripts, "script")["all"] >= 0.96
 
 
