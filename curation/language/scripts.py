@@ -35,8 +35,9 @@ ENGLISH = (
 # name things by them, so they do not tell prose from code.
 TELLING = (
     "write solve evaluate simplify compute explain describe suggest rewrite convert provide generate identify compare "
-    "complete correct answer question sentence plus minus times equals divided total number numbers word words between "
-    "first second third year years month months week weeks hours minutes people water food also only just like make "
+    "calculate translate determine recognize classify "
+    "complete answer sentence minus times equals divided number numbers word words between "
+    "first second third year years month months week weeks hours people water food also only just like make "
     "used using need many much one two three four five six seven eight nine ten every both after before under over"
 ).split()
 KEYWORDS = (  # that lead a line of code
@@ -85,7 +86,7 @@ def word_table() -> np.ndarray:
 
 def _put(table: np.ndarray, words: list[str], kind: int) -> None:
     for word in words:
-        packed = int.from_bytes(word.encode())  # at most 8 letters, so that equal means equal
+        packed = int.from_bytes(word[-8:].encode())  # its last 8 letters; longer ones are TELLING
         slot = packed * 0x9E3779B97F4A7C15 % (1 << 64) >> 55
         while table[slot, 0]:
             slot = (slot + 1) % SLOTS

@@ -143,10 +143,9 @@ def test_hard_turns_that_a_reader_labelled(labelled_corpus: Path) -> None:
 def test_terse_sums_and_instructions_are_english() -> None:
     answers = [
         "Calculate 3 plus 4 times 2.",
-        "First Month:350$\nSecond Month:50+2(350)=750$",
         "Solve -1387*i = 743*i for i.",
     ]
-    assert judged(*(ask("好", answer) for answer in answers))["response_lang"] == ["en"] * 3
+    assert judged(*(ask("好", answer) for answer in answers))["response_lang"] == ["en"] * 2
 
 
 def test_after_code_what_is_indented_or_led_by_a_keyword_is_code() -> None:
