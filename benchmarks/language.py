@@ -109,7 +109,7 @@ def _intro(found: int, script: float) -> str:
     return (
         f"Accuracy on {found} turns labelled by reading. Draws 1 to 6 are hard on purpose: drawn from where the judge or lid.176 "
         "hesitated, in 21 strata. The rules were changed while looking at the mistakes in draws 1 to 5; draws 6 and 7 were "
-        "labelled after the last change, before the judge's answers were looked at, and are the figures for unseen turns. Draw 7 "
+        "labelled before the judge's answers to them were looked at, and nothing was mended for them since. Draw 7 "
         "is 22 turns each of six classes, whoever hesitates: short Chinese, mixed, code, formulae, romanised or accented words, "
         "tool calls. Plain lid.176 has no `und`; the column before the rate leaves such turns out. Simplified, traditional or "
         "neither: "
