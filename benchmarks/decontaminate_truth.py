@@ -1,8 +1,8 @@
 """Truth for decontamination: copies of benchmark items, edited in seven ways, planted into clean records.
 
 An item is planted as its benchmark shows it: the question (with its passage), then its options. Where it stands in the
-record is drawn: alone in a user's turn, between two paragraphs of one, or inside an assistant's. Seeded; what is planted
-depends on the seed and the order of the files alone.
+record is drawn: alone in a user's turn, between two paragraphs of one, or inside an assistant's. Short items are planted a
+second time, in all three places. Seeded; what is planted depends on the seed and the order of the files alone.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ SMALL = ("zero one two three four five six seven eight nine ten eleven twelve th
          "seventeen eighteen nineteen twenty").split()  # fmt: skip
 DIGITS = "零一二三四五六七八九"
 NUMERALS = set(DIGITS + "两十百千万亿") | set(SMALL)
+PLACES = ("alone", "in a user's turn", "in an assistant's")
 FILLERS = {"zh": "的了也就很都还把更最", "en": ["the", "really", "then", "also", "this", "some", "such", "very"]}
 
 
@@ -49,6 +50,7 @@ class Case:
     item: str = ""
     lang: str = ""
     size: int = 0  # words, or Han characters, of the item as planted
+    place: str = ""  # one of PLACES where an item is planted in each of them; empty where its place is drawn
 
 
 def language(text: str) -> str:
@@ -86,19 +88,38 @@ def plant(benchmarks: Sequence[Benchmark], clean: dict[str, list[str]], each: in
         items = [i for i in benchmark.items if i.questions]
         for item in rng.sample(items, min(each, len(items))):
             lang = language(item.questions[0])
-            size = len(WORD.findall("\n".join([item.questions[0], *item.options])))
             for kind, edit in KINDS.items():
                 text = edit(item, lang, rng)
                 if text is not None:
-                    yield Case(_around(text, clean[lang], rng), kind, benchmark.name, item.name, lang, size)
+                    turns = _around(text, clean[lang], rng, rng.choice(PLACES))
+                    yield Case(turns, kind, benchmark.name, item.name, lang, _size(item))
 
 
-def _around(text: str, clean: list[str], rng: random.Random) -> tuple[tuple[str, str], ...]:
+def plant_short(
+    benchmarks: Sequence[Benchmark], clean: dict[str, list[str]], longest: int, each: int, seed: int
+) -> Iterator[Case]:
+    """Yield the same for items of at most `longest` words, with a record for each of PLACES."""
+    for benchmark in benchmarks:
+        rng = random.Random(f"short/{seed}/{benchmark.file}")  # noqa: S311 - a draw, no secret
+        items = [i for i in benchmark.items if i.questions and _size(i) <= longest]
+        for item in rng.sample(items, min(each, len(items))):
+            lang = language(item.questions[0])
+            for kind, edit in KINDS.items():
+                text = edit(item, lang, rng)
+                for place in PLACES if text is not None else ():
+                    turns = _around(str(text), clean[lang], rng, place)
+                    yield Case(turns, kind, benchmark.name, item.name, lang, _size(item), place)
+
+
+def _size(item: Item) -> int:
+    return len(WORD.findall("\n".join([item.questions[0], *item.options])))
+
+
+def _around(text: str, clean: list[str], rng: random.Random, place: str) -> tuple[tuple[str, str], ...]:
     one, two = rng.choice(clean), rng.choice(clean)
-    place = rng.randrange(3)
-    if place == 0:
+    if place == PLACES[0]:
         return ("user", text), ("assistant", one)
-    if place == 1:
+    if place == PLACES[1]:
         return ("user", f"{one}\n\n{text}\n\n{two}"), ("assistant", rng.choice(clean))
     return ("user", one), ("assistant", f"{two}\n{text}")
 

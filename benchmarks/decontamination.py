@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks import measure, page, peers
-from benchmarks.decontaminate_truth import Case, language, paragraphs, plant
+from benchmarks.decontaminate_truth import PLACES, Case, language, paragraphs, plant, plant_short
 from curation.decontaminate.benchmarks import Benchmark, load
 
 SHARED = Path("../shared/data")
@@ -26,6 +26,7 @@ CLEAN = ("gpteacher_roleplay.json.gz", "emollm_tiangou.json.gz", "haruhi_weixiao
          "kdconv_film_dev.json.gz", "gpteacher_toolformer_sim0.9.json.gz")  # fmt: skip
 PEER = ("datatrove[io,processing]==0.10.1", "spacy[ja]", "jieba", "setuptools")
 SIZES = (8, 12, 20, 40, 80)
+SHORT = 8  # words of the items planted in every place
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
@@ -39,6 +40,7 @@ def main() -> None:
     asked = parser.parse_args()
     found, texts = load(asked.benchmarks), paragraphs(asked.clean)
     cases = [*plant(found, texts, asked.each, asked.seed), *_clean(texts, asked.seed)]
+    cases += plant_short(found, texts, SHORT, 60, asked.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write(folder, found, cases)
@@ -74,7 +76,8 @@ def _write(folder: Path, benchmarks: Sequence[Benchmark], cases: Sequence[Case])
 def _body(asked: argparse.Namespace, cases: Sequence[Case], ours: measure.Cost, theirs: measure.Cost) -> str:
     mine, other = json.loads(ours.out.splitlines()[-1]), json.loads(theirs.out.splitlines()[-1])
     named = [hit and c.item in items for c, hit, items in zip(cases, mine["found"], mine["items"], strict=True)]
-    planted = [n for n, c in enumerate(cases) if c.kind != "clean"]
+    drawn = [n for n, c in enumerate(cases) if not c.place]
+    planted = [n for n in drawn if cases[n].kind != "clean"]
 
     def rows(key: Callable[[Case], str], numbers: Sequence[int]) -> list[list[object]]:
         groups: dict[str, list[int]] = {}
@@ -106,11 +109,13 @@ def _body(asked: argparse.Namespace, cases: Sequence[Case], ours: measure.Cost, 
     whole = ["all planted", len(planted), *(_share(h, planted) for h in (mine["found"], named, other["found"]))]
     parts = [
         intro,
-        page.table(head, [whole, *rows(lambda c: f"{c.kind}, {c.lang}", range(len(cases)))]),
+        page.table(head, [whole, *rows(lambda c: f"{c.kind}, {c.lang}", drawn)]),
         "By length of the item as planted, in words or Han characters:",
         page.table(head, rows(lambda c: f"{c.lang}, {_size(c.size)}", planted)),
         "Verbatim copies by length:",
         page.table(head, rows(lambda c: f"{c.lang}, {_size(c.size)}", verbatim)),
+        f"Every item of at most {SHORT} words (up to 60 a benchmark) in each place, Cuvée finds:",
+        page.table(("", "records a place", *PLACES), _places(cases, mine["found"])),
         "By benchmark, all kinds:",
         page.table(head, rows(lambda c: c.benchmark, planted)),
         "Records per CPU-second after the index is built:",
@@ -118,6 +123,15 @@ def _body(asked: argparse.Namespace, cases: Sequence[Case], ours: measure.Cost, 
         index,
     ]
     return "\n\n".join(parts)
+
+
+def _places(cases: Sequence[Case], found: Sequence[object]) -> list[list[object]]:
+    """Return the share found by language and kind, a column for each of PLACES."""
+    groups: dict[str, dict[str, list[int]]] = {}
+    for n, case in enumerate(cases):
+        if case.place:
+            groups.setdefault(f"{case.kind}, {case.lang}", {}).setdefault(case.place, []).append(n)
+    return [[k, len(g[PLACES[0]]), *(_share(found, g[p]) for p in PLACES)] for k, g in sorted(groups.items())]
 
 
 def _size(words: int) -> str:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numba import njit
 
 from curation.decontaminate.forms import (
+    BRACKETS,
     NEWLINE,
     NUMERALS,
     POINT,
@@ -26,16 +27,17 @@ from curation.decontaminate.forms import (
     fraction,
     is_letter,
     joint,
-    label,
     low,
     numeral,
+    sequence,
 )
+from curation.decontaminate.labels import label
 from curation.text import tokens
 from curation.utf8 import buffers
 
 MARK = "\u0180"  # a letter of two bytes that no language of the corpus writes: stands where a sentence ends
 SPACED_MARK = (32, 0xC6, 0x80, 32)  # its bytes, between spaces
-GROWTH = 4  # bytes out a byte in, at most: 亿 is three and becomes " 100000000 ", a line feed one and becomes " MARK "
+GROWTH = 4  # bytes out a byte in, at most: 亿 is three and becomes " 100000000 ", a line feed one and becomes " MARK ", as two bytes of a label do
 UNITS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
          "seventeen eighteen nineteen").split()  # fmt: skip
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
@@ -84,6 +86,12 @@ def _fold(data, offsets, numerals, out, starts):  # type: ignore[no-untyped-def]
         after_digit, after_letter, gap, line_start = False, False, True, True
         while position < end:
             byte = data[position]
+            if gap and BRACKETS[byte]:
+                width, size = sequence(data, position, end, out, size)
+                position += width
+                line_start = line_start and width == 0
+                if width:
+                    continue
             width = ending(data, position, end)
             if width:
                 out[size : size + 4] = SPACED_MARK
@@ -97,8 +105,8 @@ def _fold(data, offsets, numerals, out, starts):  # type: ignore[no-untyped-def]
                 continue
             width = label(data, position, end, (gap, line_start, after_digit or after_letter), numerals)
             if width:
-                out[size] = SPACE
-                size += 1
+                out[size : size + 4] = SPACED_MARK  # what is labelled begins
+                size += 4
                 position += width
                 after_digit, after_letter, gap, line_start = False, False, True, False
                 continue

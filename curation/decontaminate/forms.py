@@ -1,14 +1,14 @@
-"""The forms in which numbers, list labels and ends of sentences are written, in UTF-8 bytes; compiled."""
+"""The forms in which numbers, ends of sentences and sequences of brackets are written, in UTF-8 bytes; compiled."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-NEWLINE, SPACE, QUOTE, APOSTROPHE, OPENS, CLOSES, COMMA, POINT = 10, 32, 34, 39, 40, 41, 44, 46
+NEWLINE, SPACE, QUOTE, APOSTROPHE, COMMA, POINT = 10, 32, 34, 39, 44, 46
 ZERO, NINE, SMALL_S = 48, 57, 115
+SEQUENCE = 4  # brackets in a row, spaces between them, that ask how to close them: the task, not its punctuation
 MYRIAD = 10_000
-LONGEST_LIST = 20  # a larger number at the head of a line may be the end of a sentence
 UNKNOWN = 0x7FFF  # stands for every code point that is no CJK ideograph
 
 
@@ -25,11 +25,16 @@ NUMERALS = _code_points(
 )
 
 
+# By byte: the second byte of the letter, U+0181 to U+0188, that stands for a bracket in a sequence; 0 for others.
+BRACKETS = np.zeros(256, np.int64)
+BRACKETS[np.frombuffer(b"()[]{}<>", np.uint8)] = np.arange(0x81, 0x89)
+
+
 @njit(cache=True, nogil=True, inline="always")
 def joint(data, at, end, after_digit, after_letter):  # type: ignore[no-untyped-def]
     """Return the bytes at `at` that part no word: a separator of thousands, an apostrophe, the space of Al 's pen; else 0."""
     byte = data[at]
-    if after_digit and (byte == COMMA or _is(data, at, end, 0xBC, 0x8C)):
+    if after_digit and (byte == COMMA or is_wide(data, at, end, 0xBC, 0x8C)):
         width = 1 if byte == COMMA else 3
         return width if _three_digits(data, at + width, end) else 0
     if after_letter and (byte == APOSTROPHE or _is_apostrophe(data, at, end)):
@@ -56,35 +61,24 @@ def ending(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def label(data, at, end, state, numerals):  # type: ignore[no-untyped-def]
-    """Return the bytes of a list label at `at`, 0 where there is none: (1), 1) or 1、; at the head of a line 1. and 三、 too."""
-    gap, line_start, inside = state
-    opened = not inside and (data[at] == OPENS or _is(data, at, end, 0xBC, 0x88))  # f(2) has none
-    if not (opened or gap or line_start):
-        return 0
-    here = at
-    if opened:
-        here += 1 if data[here] == OPENS else 3
-    count, number = 0, 0
-    while count < 2:
-        width = digit(data, here, end)
-        if width:
-            number = number * 10 + (data[here + width - 1] & 0x0F)
-        if width == 0 and line_start and numerals[low(data, here, end)] >= 0:
-            width = 3
-        if width == 0:
+def sequence(data, at, end, out, size):  # type: ignore[no-untyped-def]
+    """Write brackets that stand in a row from `at` on, a space between them, as letters; returns their bytes and the new size.
+
+    Fewer than SEQUENCE of them are left alone.
+    """
+    last = at
+    while last < end and BRACKETS[data[last]]:
+        last += 1
+        if last >= end or data[last] != SPACE:
             break
-        here += width
-        count += 1
-    if count == 0 or number > LONGEST_LIST or here >= end:
-        return 0
-    closes = data[here] == CLOSES or _is(data, here, end, 0xBC, 0x89)
-    listed = data[here] == 0xE3 and here + 2 < end and data[here + 1] == 0x80 and data[here + 2] == 0x81  # 、
-    dotted = data[here] == POINT or _is(data, here, end, 0xBC, 0x8E)
-    if not (closes or (not opened and (listed or (dotted and line_start)))):
-        return 0
-    here += 1 if data[here] < 128 else 3
-    return 0 if digit(data, here, end) else here - at
+        last += 1
+    if last - at < 2 * SEQUENCE - 1:
+        return 0, size
+    for place in range(at, last):
+        if data[place] != SPACE:
+            out[size : size + 4] = (SPACE, 0xC6, BRACKETS[data[place]], SPACE)
+            size += 4
+    return last - at, size
 
 
 @njit(cache=True, nogil=True)
@@ -196,7 +190,7 @@ def low(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _is(data, at, end, second, third):  # type: ignore[no-untyped-def]
+def is_wide(data, at, end, second, third):  # type: ignore[no-untyped-def]
     """Say whether the full-width form EF `second` `third` stands at `at`."""
     return at + 2 < end and data[at] == 0xEF and data[at + 1] == second and data[at + 2] == third
 

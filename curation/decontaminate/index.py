@@ -22,14 +22,11 @@ from curation.decontaminate.benchmarks import Benchmark, digests, load
 from curation.decontaminate.fold import Folded, tokenise
 from curation.decontaminate.items import Item
 from curation.decontaminate.rarity import bits, holders
+from curation.decontaminate.seeds import SEED, SHORTEST, plan
 from curation.decontaminate.settings import Settings
-from curation.decontaminate.spans import Table, powers, prefix, span, spans, table
+from curation.decontaminate.spans import Table, powers, prefix, span
 from curation.identity import code, digest
 
-SEED = 4  # tokens by which a text is found; a shorter text is never looked for
-SEEDS = 48  # of a text, evenly spaced where it has more
-COMMON = 40  # items: a seed that more share is none, unless a text has no other
-SEED_SHARE = 6  # one in so many of a text's seeds has to be there: a word in 20 changed leaves four in five
 QUESTION, WHOLE, ANSWER = 0, 1, 2  # a question; with its options, or else its answer; an answer
 ANYWHERE, SENTENCE, ASKED, ALONE, NEVER = 0, 1, 2, 3, 4  # where a text counts that stands whole; see _place
 
@@ -101,13 +98,13 @@ def build(benchmarks: list[Benchmark], settings: Settings) -> Index:
     has_whole = np.isin(item, item[kind == WHOLE])
     weights = bits(tokens.hashes, tokens.offsets, item, single & ((kind == WHOLE) | ((kind == QUESTION) & ~has_whole)))
     total = np.diff(np.concatenate([[0.0], np.cumsum(weights, dtype=np.float64)])[tokens.offsets])
-    usable = (holders(whole, whole, item) <= settings.shared) & (length >= SEED)
+    usable = (holders(whole, whole, item) <= settings.shared) & (length >= SHORTEST)
     place = _place(kind, item, np.where(usable, total, 0.0), length, settings)
     kept = np.flatnonzero(single & usable & (place < NEVER))
     tokens, weights = _take(tokens, weights, kept)
     words, begin, numbers = _words(tokens.hashes, tokens.offsets, weights)
     slack = 4 + length // 8 + menu
-    seeds, least = _seeds(tokens, item[kept], power)
+    seeds, least = plan(tokens, item[kept], (length - menu)[kept], power)
     probes = Probes(
         item[kept],
         kind[kept],
@@ -164,6 +161,8 @@ def _place(kind: np.ndarray, item: np.ndarray, total: np.ndarray, length: np.nda
     np.maximum.at(best, item[kind == QUESTION], total[kind == QUESTION])
     steps = settings.bits * np.array([0.25, 0.5, 0.8, 2.0])
     place = np.array([NEVER, ALONE, ASKED, SENTENCE, ANYWHERE], np.int8)[np.searchsorted(steps, total, side="right")]
+    place[(length < SEED) & (place < ASKED)] = ASKED
+    place[(length < SEED) & (place == ALONE)] = NEVER  # "Who are you?"
     place[(kind != QUESTION) & (place > SENTENCE)] = NEVER
     place[(kind == WHOLE) & (best[item] >= 4 * settings.bits)] = NEVER
     place[(kind == ANSWER) & (length < settings.answer_tokens)] = NEVER
@@ -177,35 +176,6 @@ def _take(tokens: Folded, weights: np.ndarray, rows: np.ndarray) -> tuple[Folded
     inside = np.repeat(chosen, length)
     offsets = np.concatenate([[0], np.cumsum(length[rows])]).astype(np.int64)
     return Folded(offsets, tokens.hashes[inside], tokens.edges[:-1][inside]), weights[inside]
-
-
-def _seeds(tokens: Folded, item: np.ndarray, power: np.ndarray) -> tuple[Table, np.ndarray]:
-    keys, owner = spans(tokens.hashes, tokens.offsets, SEED, power)
-    begin = np.searchsorted(owner, np.arange(len(item) + 1))
-    chosen = _chosen(holders(keys, keys, item[owner]), begin)
-    place = np.arange(len(keys)) - begin[owner]
-    least = np.maximum(1, np.bincount(owner[chosen], minlength=len(item)) // SEED_SHARE).astype(np.int32)
-    return table(keys[chosen], (owner[chosen].astype(np.int64) << 32) | place[chosen]), least
-
-
-@njit(cache=True, nogil=True)
-def _chosen(counts, begin):  # type: ignore[no-untyped-def]
-    """Mark at most SEEDS of each text's spans, evenly spaced, that few items hold; where none is rare, the rarest."""
-    out = np.zeros(len(counts), np.bool_)
-    for text in range(len(begin) - 1):
-        first, last = begin[text], begin[text + 1]
-        if first == last:
-            continue
-        most = max(COMMON, counts[first:last].min())
-        rare = 0
-        for at in range(first, last):
-            rare += counts[at] <= most
-        step, seen = max(1.0, rare / SEEDS), 0
-        for at in range(first, last):
-            if counts[at] <= most:
-                out[at] = int(seen / step) != int((seen - 1) / step) or seen == 0
-                seen += 1
-    return out
 
 
 @njit(cache=True, nogil=True)

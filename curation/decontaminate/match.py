@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from curation.decontaminate.index import ALONE, ANSWER, ANYWHERE, ASKED, QUESTION, SEED, SENTENCE
+from curation.decontaminate.index import ALONE, ANSWER, ANYWHERE, ASKED, QUESTION, SENTENCE
+from curation.decontaminate.seeds import SEED, SHORTEST
 from curation.decontaminate.spans import find, prefix, span
 
 NONE, FULL, NEAR, PART, ANSWERED = 0, 1, 2, 3, 4  # how a record matches
@@ -41,8 +42,9 @@ def matches(text, turns, records, index, rule):  # type: ignore[no-untyped-def]
             begin = offsets[turn]
             prefixes = prefix(hashes, begin, offsets[turn + 1])
             size = len(prefixes) - 1
-            for at in range(size - SEED + 1):
-                key = find(seeds, span(prefixes, at, at + SEED, power))
+            for at in range(size - SHORTEST + 1):
+                sentence = user[turn] and edges[begin + at] and edges[begin + at + SHORTEST]
+                key = _key(prefixes, at, sentence, seeds, power)
                 if key < 0:
                     continue
                 for posting in range(seeds.starts[key], seeds.starts[key + 1]):
@@ -65,6 +67,15 @@ def matches(text, turns, records, index, rule):  # type: ignore[no-untyped-def]
                         found = _better(found, made, probes)
         best[record], how[record], share[record] = found
     return best, how, share
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _key(prefixes, at, sentence, seeds, power):  # type: ignore[no-untyped-def]
+    """Return the position in `seeds` of the tokens at `at`: of SHORTEST that are a sentence, or else of SEED; -1 for none."""
+    key = find(seeds, span(prefixes, at, at + SHORTEST, power)) if sentence else np.int64(-1)
+    if key < 0 and at + SEED < len(prefixes):
+        key = np.int64(find(seeds, span(prefixes, at, at + SEED, power)))
+    return key
 
 
 @njit(cache=True, nogil=True, inline="always")

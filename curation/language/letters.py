@@ -22,6 +22,7 @@ from curation.language.markup import (
 from curation.language.scripts import HAN, HANS, HANT, LATIN, SCRIPTS, script_table, word_table
 from curation.utf8 import buffers, column, decode
 
+CODE = len(SCRIPTS) + 5  # column of a measure
 LEAST = 4  # letters that must be left beside a quotation, else the quotation is what speaks
 
 
@@ -33,7 +34,7 @@ class Letters:
     hans: np.ndarray  # int32[n], characters only simplified Chinese has
     hant: np.ndarray  # int32[n], characters only traditional Chinese has
     words: np.ndarray  # int32[n], words of two Latin letters or more
-    english: np.ndarray  # int32[n], of these, English function words
+    english: np.ndarray  # int32[n], of these, English function words and the like (scripts.TELLING)
     code: np.ndarray  # int32[n], bytes of code that were taken out
     head: pa.LargeStringArray  # the first characters of the text that was counted, on one line, digits left out
 
@@ -42,22 +43,23 @@ def letters(texts: pa.Array, characters: int) -> Letters:
     """Count the letters of a string column by script; `head` keeps at most `characters` of each text."""
     measures, head = _measure(texts, characters, False)
     spoken = measures[:, 1 : len(SCRIPTS)].sum(axis=1) + measures[:, HAN]
-    only = np.flatnonzero((spoken < LEAST) & (measures[:, -1] == 0) & (measures[:, -2] > 0))
+    only = np.flatnonzero((spoken < LEAST) & (measures[:, CODE] == 0) & (measures[:, CODE - 1] > 0))
     if len(only):
         measures[only], quotes = _measure(texts.take(pa.array(only)), characters, True)
         place = np.arange(len(texts))
         place[only] = len(texts) + np.arange(len(only))
         head = pa.concat_arrays([head, quotes]).take(pa.array(place))
     n = len(SCRIPTS)
-    hans, hant, words, english, _, code = (measures[:, n + i] for i in range(6))
+    hans, hant, words, english, _, code, telling = (measures[:, n + i] for i in range(7))
+    english = english + np.where(code == 0, telling, 0)  # beside code, what tells may be a name
     return Letters(measures[:, :n], hans, hant, words, english, code, head)
 
 
 def _measure(texts: pa.Array, characters: int, quotes: bool) -> tuple[np.ndarray, pa.LargeStringArray]:
-    """Return letters by script, hans, hant, words, English words, quoted bytes, code bytes (int32) and the heads."""
+    """Return letters by script, hans, hant, words, English words, quoted bytes, code bytes, telling words (int32) and the heads."""
     offsets, data = buffers(texts)
     n = len(offsets) - 1
-    measures, heads = np.zeros((n, len(SCRIPTS) + 6), np.int32), np.zeros(n + 1, np.int64)
+    measures, heads = np.zeros((n, len(SCRIPTS) + 7), np.int32), np.zeros(n + 1, np.int64)
     head = np.empty(int(np.minimum(np.diff(offsets), characters * 4).sum()) + 1, np.uint8)
     tables = script_table(), SYMBOLS, word_table()
     _scan(data, offsets, tables, (measures, heads, head), (characters, quotes))
@@ -130,5 +132,7 @@ def _after(data, place, tables, count, quotes):  # type: ignore[no-untyped-def]
 def _count_word(count, packed, size, words):  # type: ignore[no-untyped-def]
     n = len(SCRIPTS)
     if size > 1:
+        kind = word_kind(packed, words)
         count[n + 2] += 1
-        count[n + 3] += size <= 8 and word_kind(packed, words) == 1
+        count[n + 3] += kind == 1 and size <= 8
+        count[n + 6] += kind == 3

@@ -8,6 +8,8 @@ from numba import njit
 TICK, DOLLAR, BACKSLASH, LESS, MORE, NEWLINE, HASH, SLASH, UNDERSCORE = 96, 36, 92, 60, 62, 10, 35, 47, 95
 QUOTE, APOSTROPHE, OPEN, CLOSE, COLON = 34, 39, (40, 91), 41, 58  # " ' ( [ ) :
 ENDS = (59, 123, 125)  # ; { }
+INDENT = 2  # spaces
+BRIEF = 24  # visible bytes of a line that a symbol or a keyword makes code, after other code
 DENSE = 18  # a line with a symbol in as many visible bytes, or in fewer, is studded as code is
 SYMBOLS = np.zeros(256, np.bool_)
 SYMBOLS[np.frombuffer(b"{};=<>_\\&^$@~`", np.uint8)] = True  # rare in prose, dense in code and formulae
@@ -28,9 +30,11 @@ def line_after(data, position, end):  # type: ignore[no-untyped-def]
 def is_code(data, start, end, tables, after_code):  # type: ignore[no-untyped-def]
     """Say whether a line is code: a comment, or ended or studded as code is, without two English function words.
 
-    `after_code`: the text has had code before, so that a line that begins with # is a comment and no heading.
+    `after_code`: the text has had code before: a line that begins with # is a comment and no heading, and one is
+    code that is brief and has a symbol or a keyword in front, or that is indented and no item of a list.
     """
     symbols, words = tables
+    begin = start
     while start < end and data[start] <= 32:
         start += 1
     if start == end or data[start] >= 128 or data[start] == TICK:
@@ -44,8 +48,21 @@ def is_code(data, start, end, tables, after_code):  # type: ignore[no-untyped-de
     english, keyword = _words(data, start, end, words)
     if last in ENDS:
         return (ascii_only or found >= 3) and english < 2
+    if (
+        after_code
+        and ascii_only
+        and english < 2
+        and ((keyword and visible <= BRIEF) or (start - begin >= INDENT and is_letter(first)))
+    ):
+        return True
     found += keyword + (last == COLON and keyword)
-    return ascii_only and lettered and found >= 2 and found * DENSE >= visible and english < 2
+    return (
+        ascii_only
+        and lettered
+        and found >= (1 if after_code and visible <= BRIEF else 2)
+        and found * DENSE >= visible
+        and english < 2
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -112,7 +129,7 @@ def _string(data, position, end):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, inline="always")
 def word_kind(packed, words):  # type: ignore[no-untyped-def]
-    """Return the kind of a word of at most 8 bytes, packed big-endian (scripts.word_table): 1 English, 2 a keyword."""
+    """Return the kind of a word by its last 8 bytes, packed big-endian (scripts.word_table): 1 English, 2 a keyword, 3 telling."""
     slot = np.int64((packed * _GOLDEN) >> np.uint64(55))
     while words[slot, 0] != 0 and words[slot, 0] != packed:
         slot = (slot + 1) % len(words)

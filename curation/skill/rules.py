@@ -35,8 +35,8 @@ DECLARED = r'"(?:tools|functions)":"?\[\s*\\*"?\{'  # a list of at least one, as
 CALL = r'^\s*\{\s*"name"\s*:\s*"[\w.-]+"\s*,\s*"(?:arguments|parameters)"|<\|?(?:functioncall|tool_call)'
 PERSONA = (
     r"(?i)(?:^|[.!?\n]\s*)(?:imagine (?:that )?you(?:['’]re| are| were)|pretend (?:to be|that you|you)|(?:please )?act (?:as|like) (?:an?|the|if|my)\b|step into the shoes|you(?:['’]re| are) (?:pretending|playing|role)|as an? [a-z' -]{3,60}, (?:you|how|what|explain|describe|provide|share|give|write|tell)|"
-    r"(?:take(?: on)?|assume|play|adopt) the (?:role|persona|character|identity)|role-?play|I want you to (?:act|be|play)|"
-    r"you(?:['’]re| are) (?:now )?(?:an?|the) [a-z][^.\n]{2,80}[.,]|(?-i:You are (?:now )?(?:[A-Z][a-z]+['’]s \w+|[A-Z][a-z]+,? (?:[A-Z]|the |from |a |an ))))|in (?:the )?(?:character|voice|persona) of|as if you were an? "
+    r"(?:take(?: on)?|assume|play|adopt) the (?:role|persona|character|identity)|in the role of|embody(?:ing)? (?:an? |the )?[a-z]|(?-i:As [A-Z][a-z]+[\w .'’]{0,50}, (?:how|what|why|where|which|explain|describe|discuss|tell|share|give|write|provide)\b)|role-?play|I want you to (?:act|be|play)|"
+    r"you(?:['’]re| are) (?:now )?(?:an?|the) [a-z][^.\n]{2,80}(?:[.,]| who (?:has|have|is|are|was|just)| (?:asked|tasked|hired) )|(?-i:You are (?:now )?(?:[A-Z][a-z]+['’]s \w+|[A-Z][a-z]+,? (?:[A-Z]|the |from |a |an ))))|in (?:the )?(?:character|voice|persona) of|as if you were an? "
     r"|(?:pose|posing) as (?:an?|the) |(?:扮演|充当)|假装(?:你|自己)?是|假装你|沉浸于.{1,30}角色|(?:你|假定自己)(?:现在)?是(?:一[个名位只]|拥有)|(?:现在|假设|假装|想象)你是|(?:想|希望|要|请)(?:让)?你(?:来)?(?:作为|担任|充当|做一?[个名位]|假定|模拟|成为)|作为(?:一[个名位]).{1,20}[，,](?:请|你)|我要你(?:来)?(?:演|做|充当|担任|扮演|作为)|表现得像|用.{1,12}的(?:口吻|语气|身份)"
 )
 NO_PERSONA = r"(?i)you(?:['’]re| are) (?:now )?an? (?:helpful|(?:helpful )?AI|chat|language|assistant|student|person looking|given)|你是(?:一[个名位])?(?:AI|人工智能|语言|乐于|有用|助手|智能)"
@@ -69,7 +69,10 @@ CODE_TEXT = (
 )
 CODE_NAME = (  # of which one speaks to a programmer only
     r"(?i)\b(?:python|javascript|typescript|node\.?js|php|mysql|postgresql|django|flask|pytorch|numpy|pandas|jquery|hashmap|tkinter|webstorm|"
-    r"visual studio|stack ?overflow|pip install|regular expression)\b|\bc(?:\+\+|#)|```|数据结构|[cC] ?代码"
+    r"visual studio|stack ?overflow|pip install|npm|next\.js|vue(?:\.js)?|tailwind|laravel|angular|kubernetes|dockerfile|regular expression)\b|\bc(?:\+\+|#)|```|数据结构|[cC] ?代码"
+)
+BLOCKS = (  # of a language whose programs are put together of blocks
+    r"Scratch|积木块|[A-Za-z)）”\"] ?块|块(?:用于|属于|规范|类别)|脚本.*(?:精灵|角色|舞台|循环|块)|(?:精灵|角色|舞台|循环|变量|列表).*脚本"
 )
 CODE_BLOCK = (  # a whole answer in code, whatever was asked
     r"(?m)^(?:def \w+\(.*\):|#include ?<|import \w+$|public class |<!DOCTYPE html)|api_call"
@@ -88,7 +91,7 @@ MATH_WORDS = (
     r"square root|arithmetic|geometr(?:y|ic)|trigonometr|algebra|prime (?:number|factor)|fraction|quadratic|logarithm|matrix|hypotenuse|triangle|percent of|multiply|divided by|"
     r"least common|greatest common|linear function|nonlinear|rate of change|range of|relation a function|in the (?:table|schedule)|at the (?:table|schedule)|stem-and-leaf|probability|median|variance|standard deviation|multiplication|permutation|theorem)\b|计算(?:[^机]|$)|等式|方程|多项式|函数f|平方根|三角形|多边形|概率|除以|乘以|加减|[加减乘除]法|简便|小数|分数(?:的|是|为|化|相|加|减|乘|除)|比例|质数|数列|向量"
 )
-SUM_ONLY = r"^\s*[\d(][\d\s.+\-*/×÷()^%]*[-+*/×÷^][\d\s.+\-*/×÷()^%]*\d\)?\s*=?\s*[?？]?\s*$"
+SUM_ONLY = r"^\s*[\d(][\d\s.+\-*/×÷()^%]*[-+*/×÷^][\d\s.+\-*/×÷()^%]*\d\)?\s*(?:=|等于|是)?\s*(?:几|多少)?\s*[?？]?\s*$"
 HARM = (
     r"(?i)\b(?:kill(?:ing|ed|s)?|murder\w*|suicid\w*|rap(?:e|ist|ing)|bomb\w*|explosives?|steal\w*|stolen|rob(?:bery|bing|bed)?|"
     r"burglar\w*|kidnap\w*|assault\w*|poison\w*|weapons?|terroris\w*|nazis?|hitler|holocaust|slurs?|racis\w+|sexis\w+|offensive|"
@@ -98,13 +101,15 @@ HARM = (
     r"immigrants|muslims?|gays?|whores?|bitch\w*|conspiracy|sex(?:ual\w*|y)?)\b"
     r"|自杀|杀人|炸弹|毒品|偷|抢劫|诈骗|歧视|色情|仇恨|暴力|黑客|违法|犯罪|伤害|报复"
 )
-MORAL = (
-    r"(?i)\b(?:illegal|unethical|immoral|not (?:ethical|appropriate|acceptable|okay|right|legal|safe|recommended|advisable)|unacceptable|inappropriate|harmful|derogatory|discriminat\w+|offensive|hate speech|"
-    r"against the law|serious (?:crime|offen[cs]e)|a crime|criminal|dangerous|respect(?:ful)?|privacy|violat\w+|stereotyp\w+|racis\w+|violence|no (?:credible |scientific )?evidence|never (?:okay|acceptable|appropriate|safe)|"
-    r"consent|sensitive|personal information|cannot (?:assist|condone|support|encourage|promote)|can['’]t assist|seek (?:help|professional|medical)|equal(?:ity)?)\b|"
-    r"违法|非法|不道德|不合法|不可接受|不能接受|歧视|犯罪|伤害他人|尊重他?人?|隐私|偏见|暴力"
+MORAL = (  # judges what is asked
+    r"(?i)\b(?:unethical|immoral|not (?:ethical|appropriate|acceptable|okay|right|legal|safe|recommended|advisable)|unacceptable|inappropriate|derogatory|hate speech|"
+    r"against the law|serious (?:crime|offen[cs]e)|(?:is|are|be|it['’]s) (?:also |very |highly |considered |an? )?(?:illegal|a crime|dangerous|offensive|harmful|wrong)|no (?:credible |scientific )?evidence|never (?:okay|acceptable|appropriate|safe)|"
+    r"cannot (?:assist|condone|support|encourage|promote|provide)|can['’]t (?:assist|help)|seek (?:help|professional|medical)|should (?:not|never|be treated with)|do not (?:condone|encourage|support))\b|"
+    r"(?:是|既|属于|行为)(?:违法|非法|不合法|犯罪|不道德|错误)的?|不道德|不合法|不可接受|不能接受|不(?:应该?|能|要|可以?|得|建议|赞成|鼓励|支持)(?:被|去|进行|从事|使用|有)?(?:歧视|伤害|偷|骗|欺|报复|暴力|违法|任何)|尊重(?:他人|别人|每)|请(?:勿|不要|遵守|尊重|寻求)|寻求(?:专业)?帮助"
 )
+MORAL_TALK = r"(?i)\b(?:respect(?:ful)?|privacy|violat\w+|stereotyp\w+|racis\w+|discriminat\w+|violence|criminal|consent|sensitive|personal information|equal(?:ity)?|illegal|offensive|harmful|dangerous)\b|违法|非法|歧视|犯罪|伤害|隐私|偏见|暴力|尊重|道德"
 REFUSE = r"(?i)^\W*(?:I(?:['’]m| am) (?:really |very )?sorry|sorry|I (?:cannot|can['’]t|won['’]t)|I apologi[sz]e,? but|as an? (?:AI|artificial)|it is (?:not|never|illegal|important|un)|no,|that(?:['’]s| is) not|there is no|we should|I would not)|^(?:很|非常)?抱歉|^对不起|^我(?:不能|无法|必须)|^作为"
+HATE = r"(?i)\b(?:nazis?|neo-nazi\w*|hitler|holocaust|racis\w+|sexis\w+|slurs?|jews?|black people|immigrants|muslims?|gays?|superior race)\b|歧视(?:[^法]|$)|仇恨|种族"
 RETELL = (  # a text to work on may speak of harm
     r"(?i)\b(?:summari[sz]e|summary|edit|rewrite|paraphrase|classify|categori[sz]e|title|headline|nutshell|tl;?dr)\b"
     r"|编辑|摘要|总结|改写|重写|反义词|同义词|分类|标题|缩写"
@@ -184,7 +189,7 @@ def _role_play(view: View) -> np.ndarray:
 
 
 def _code(view: View) -> np.ndarray:
-    asked = _has(view.start, CODE_NAME)
+    asked = _has(view.start, CODE_NAME) | _has(view.start, BLOCKS) | _has(view.first, BLOCKS)
     written = _has(view.answer, CODE_TEXT)
     named = (written & _has(view.ask, LANGUAGE)) | (_has(view.ask, CODE_TEXT) & _has(view.start, LANGUAGE))
     found: np.ndarray = asked | named | _has(view.ask, CODE_STRONG) | _has(view.answer, CODE_BLOCK)
@@ -202,8 +207,10 @@ def _math(view: View) -> np.ndarray:
 
 
 def _safety(view: View) -> np.ndarray:
-    moral, declined = _has(view.answer, MORAL), _has(view.first, REFUSE)
-    found: np.ndarray = moral & (declined | (_has(view.start, HARM) & ~_has(view.start, RETELL)))
+    asked = _has(view.start, HARM) & ~_has(view.start, RETELL)
+    declined = _has(view.first, REFUSE) & (_has(view.answer, MORAL) | _has(view.answer, MORAL_TALK))
+    hate = _has(view.start, HATE) & _has(view.answer, MORAL_TALK)
+    found: np.ndarray = declined | (asked & (_has(view.answer, MORAL) | hate))
     return found
 
 

@@ -148,6 +148,42 @@ def test_shuffled_options_and_other_labels_do_not_hide_a_short_question(tmp_path
     assert other["keep"]
 
 
+def test_a_short_menu_is_found_with_any_labels_in_any_order(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "piqa.jsonl", [{"goal": "tongs", "options": ["can mix salad", "can mix dressing"]}])
+    told = records(
+        [("user", "Which?"), ("assistant", "tongs\nA. can mix salad\nB. can mix dressing")],
+        [("user", "tongs\n[A] can mix dressing\n[B] can mix salad"), ("assistant", "B")],
+        [("user", "tongs A) can mix salad B) can mix dressing")],
+        [("user", "tongs can mix paint, and so can sticks")],
+    )
+    found = prepare(Settings(benchmarks=str(tmp_path)))(told)
+    assert found["match"].to_pylist() == ["question_full", "question_near", "question_full", None]
+
+
+def test_a_question_of_three_words_counts_as_a_sentence_of_a_users_where_it_tells_enough(tmp_path: Path) -> None:
+    common = [{"question": f"Who are you {n}?"} for n in "abcdefghij" * 30]
+    write_jsonl(
+        tmp_path / "ask.jsonl", [{"question": "Simplify Gremolata quickly"}, {"question": "Who are you?"}, *common]
+    )
+    alone, labelled, inside, plain = asked(
+        tmp_path,
+        "simplify gremolata quickly!",
+        "Q: Simplify gremolata quickly",
+        "Do simplify gremolata quickly",
+        "Who are you?",
+    )
+    assert [alone["keep"], labelled["keep"], inside["keep"], plain["keep"]] == [False, False, True, True]
+
+
+def test_brackets_to_close_are_told_apart_by_the_brackets(tmp_path: Path) -> None:
+    task = "Close the brackets of the sequence: {}"
+    held = ["[ { [ < ( ( <", "< < ( [ { } { [", "( ( ( { [ ] < {", "{ < [ ( ) < < ("]
+    write_jsonl(tmp_path / "dyck.jsonl", [{"question": task.format(h)} for h in held])
+    other, same = asked(tmp_path, task.format("[ [ { ( < < ( {"), task.format(held[1]), shared=2)
+    assert other["keep"]
+    assert (same["keep"], same["item"]) == (False, "dyck/2")
+
+
 def test_numbers_are_the_same_in_any_digits(benchmarks: Path) -> None:
     chinese = POND.replace("44", "四十四").replace("20", "二十")
     wide = POND.replace("44", "４４")
@@ -337,6 +373,8 @@ def same(a: str, b: str) -> bool:
         ("1. yes\n2. no", "yes\nno"),
         ("一、甲\n二、乙", "甲\n乙"),
         ("(1) 甲（2）乙", "甲乙"),
+        ("A. yes\n(b) no\n[C] so\nＤ、也许", "yes no so 也许"),
+        ("pick A) one B. two", "pick one two"),
         ("Al's pen isn't", "al ’ s pen isnt"),
     ],
 )
@@ -344,7 +382,19 @@ def test_copies_fold_to_the_same_tokens(a: str, b: str) -> None:
     assert same(a, b)
 
 
-@pytest.mark.parametrize(("a", "b"), [("f(2)", "f"), ("3.14", "14"), ("in 1. Then", "in Then"), ("二三", "5")])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("f(2)", "f"),
+        ("3.14", "14"),
+        ("in 1. Then", "in Then"),
+        ("二三", "5"),
+        ("f(a)", "f"),
+        ("e.g. a", "g a"),
+        ("add (a, b)", "add (a"),
+        ("A man", "man"),
+    ],
+)
 def test_what_is_no_label_and_no_other_form_stays(a: str, b: str) -> None:
     assert not same(a, b)
 

@@ -135,8 +135,22 @@ def test_hard_turns_that_a_reader_labelled(labelled_corpus: Path) -> None:
     assert len(texts) >= 0.95 * len(labelled.cases("language"))
     langs, scripts = answers(texts)
     assert accuracy(langs)["1"] >= 0.98
-    assert accuracy(langs)["all"] >= 0.96
+    assert min(accuracy(langs)[unseen] for unseen in "67") >= 0.98
+    assert accuracy(langs)["all"] >= 0.97
     assert accuracy(scripts, "script")["all"] >= 0.96
+
+
+def test_terse_sums_and_instructions_are_english() -> None:
+    answers = [
+        "Calculate 3 plus 4 times 2.",
+        "Solve -1387*i = 743*i for i.",
+    ]
+    assert judged(*(ask("好", answer) for answer in answers))["response_lang"] == ["en"] * 2
+
+
+def test_after_code_what_is_indented_or_led_by_a_keyword_is_code() -> None:
+    code = "def c_to_f(celsius):\n    fahrenheit = (celsius * 1.8) + 32\n    return fahrenheit\n\nnumber = 5\nprint(c_to_f(number))"
+    assert judged(ask("好", code))["response_lang"] == ["und"]
 
 
 def test_latex_does_not_count_as_latin_text() -> None:

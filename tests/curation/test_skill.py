@@ -123,3 +123,26 @@ def test_tools_that_a_record_declares_make_it_tool_use_and_an_empty_list_does_no
 def test_a_text_about_harm_that_is_to_be_summed_up_is_not_a_matter_of_safety() -> None:
     found = judged(ask("总结这段文字。枪支暴力每年造成许多人死亡。", "枪支暴力是严重的问题。"))
     assert "safety" not in found["skills"][0]  # type: ignore[operator]
+
+
+def test_a_question_about_crime_is_no_matter_of_safety_until_it_is_judged() -> None:
+    told = judged(
+        ask("Which district has most crime and violence?", "The north, by the criminal statistics of 2020."),
+        ask("How do I steal an exam?", "Stealing is unethical, and you should not do it."),
+        ask("职业歧视有哪些表现？", "歧视表现在薪资与升职上，应当得到重视。"),
+    )
+    assert ["safety" in found for found in told["skills"]] == [False, True, True]  # type: ignore[attr-defined]
+
+
+def test_a_part_is_played_however_it_is_given() -> None:
+    told = judged(
+        ask("As Julius Caesar, how would you rule?", "With an iron hand."),
+        ask("Embody Nikola Tesla and speak of currents.", "My current alternates."),
+        ask("As of today, how many moons are known?", "Some hundreds."),
+    )
+    assert ["role_play" in found for found in told["skills"]] == [True, True, False]  # type: ignore[attr-defined]
+
+
+def test_programs_put_together_of_blocks_are_code() -> None:
+    told = judged(ask("Mouse Y块是哪个类别的块？", "它属于侦测类别。"), ask("这块布多长？", "三尺。"))
+    assert ["code" in found for found in told["skills"]] == [True, False]  # type: ignore[attr-defined]
