@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from curation.kernels import njit
 from curation.spill import Spill
 
 SORT_BYTES = 48  # a row in a pass of `equal`: its hash twice, its place, the packed key twice

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import xxhash
-from numba import njit
 
+from curation.kernels import njit
 from curation.record import ROLES, content_hash, fold
 from curation.utf8 import buffers, decode
 

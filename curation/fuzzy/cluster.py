@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from curation.clusters import Keys, equal, values
 from curation.fuzzy.minhash import mix
 from curation.fuzzy.similar import Texts, similarity
+from curation.kernels import njit
 from curation.spill import Spill
 
 FAILED = 1 << 20  # pairs remembered as too different, so that the next band does not compare them again: 8 MB

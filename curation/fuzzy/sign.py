@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.clusters import numeric, values
 from curation.fuzzy.minhash import band_hashes, permutations
+from curation.kernels import njit
 from curation.record import flat_turns
 from curation.text import HIGHS, load8, tokens
 from curation.utf8 import buffers, decode
