@@ -1,7 +1,7 @@
 """The judges that compare records with one another: one pass over the text for their keys, then each groups its own.
 
-Such a judge is a module with six names: `Settings` (with memory_gb), `SCHEMA` (id, keep, reason, attributes),
-`keys_identity` and `identity` (settings → what its keys, and its verdicts, depend on), `prepare` (settings → the pure function
+Such a judge is a module with seven names: `Settings` (with memory_gb), `SCHEMA` (id, keep, reason, attributes), `COLUMNS` (of
+a record, that its keys are made of), `keys_identity` and `identity` (settings → what its keys, and its verdicts, depend on), `prepare` (settings → the pure function
 records → keys, row by row), and `group` (the keys of every source → verdicts). Keys lie in
 `<root>/work/<stage>/<source>/part-….arrow`, uncompressed, so that grouping maps single columns of them.
 """
@@ -28,7 +28,7 @@ from curation.identity import digest
 from curation.judge import Unit
 from curation.spill import Spill
 
-COLUMNS = ["id", "content_hash", "turns"]
+TEXT = "turns"
 SLICE = 8192  # records whose keys are made at a time, which bounds the working memory
 
 
@@ -36,6 +36,7 @@ class CompareModule(Protocol):
     """What the module curation.<stage> of a comparing judge offers."""
 
     SCHEMA: pa.Schema
+    COLUMNS: list[str]
 
     def keys_identity(self, settings: Any) -> str:
         """Return the identity of the settings and the code that make the keys."""
@@ -44,7 +45,7 @@ class CompareModule(Protocol):
         """Return the identity of the settings and the code that make the verdicts."""
 
     def prepare(self, settings: Any) -> Callable[[pa.Table], pa.Table]:
-        """Return the function from records (COLUMNS) to keys, one row each."""
+        """Return the function from records (COLUMNS and more) to keys, one row each."""
 
     def group(self, keys: Keys, settings: Any, spill: Spill) -> Iterator[pa.Table]:
         """Yield a table of SCHEMA for each keys file, row by row."""
@@ -85,6 +86,8 @@ def compare(
         for name in names:
             (shards.folder(root, "verdicts", stage, name) / shards.MANIFEST).unlink(missing_ok=True)
     stale = sorted((unit for name in names for unit in _units(root, name, todo)), key=lambda unit: -unit.rows)
+    if engine.kind == "local" and not any(TEXT in module(stage).COLUMNS for stage in todo):
+        workers = 1  # hashes of a million records are copied in less time than a second process takes to start
     place(stale, write_keys, engine, workers, "keys of " + " + ".join(todo), sum(unit.rows for unit in stale))
     return {stage: _group(root, names, stage, settings[stage]) if stage in todo else 0 for stage in settings}
 
@@ -107,17 +110,18 @@ def _has_keys(path: Path, identity: str) -> bool:
 
 
 def write_keys(unit: Unit) -> int:
-    """Write the keys of one records shard, its text read once for all judges; returns its rows."""
+    """Write the keys of one records shard, its text read once for all judges that need it; returns its rows."""
+    columns = sorted({name for stage, _, _ in unit.judges for name in module(stage).COLUMNS})
     with ExitStack() as stack:
         source = stack.enter_context(pq.ParquetFile(shards.folder(unit.root, "records", unit.source) / unit.file))
-        empty = source.schema_arrow.empty_table().select(COLUMNS)
+        empty = source.schema_arrow.empty_table().select(columns)
         makers, writers = [], []
         for stage, settings, identity in unit.judges:
             makers.append(_prepared(stage, settings))
             schema = makers[-1](empty).schema.with_metadata({shards.KEY: identity.encode()})
             writers.append(stack.enter_context(_writer(keys_path(unit.root, stage, unit.source, unit.file), schema)))
         for number in range(source.num_row_groups):
-            group = source.read_row_group(number, COLUMNS, use_threads=False)
+            group = source.read_row_group(number, columns, use_threads=False)
             for at in range(0, group.num_rows, SLICE):
                 for make, writer in zip(makers, writers, strict=True):
                     writer.write_table(make(group.slice(at, SLICE)))

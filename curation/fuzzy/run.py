@@ -13,11 +13,12 @@ from functools import partial
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.clusters import Keys, named, numeric, record_ids, values
+from curation.clusters import Keys, named, record_ids, values
 from curation.fuzzy.cluster import Rule, cluster
 from curation.fuzzy.sign import Signing, sign
 from curation.identity import code, digest
 from curation.spill import Spill
+from curation.utf8 import numbers
 
 SCHEMA = pa.schema(
     [
@@ -29,6 +30,7 @@ SCHEMA = pa.schema(
         ("jaccard", pa.float32()),  # the largest verified Jaccard to another member; null where alone
     ]
 )
+COLUMNS = ["id", "content_hash", "turns"]  # of a record
 
 
 class Settings(BaseModel):
@@ -100,7 +102,7 @@ def group(keys: Keys, settings: Settings, spill: Spill) -> Iterator[pa.Table]:
             pa.nulls(count, pa.string()),
             cluster_ids,
             size,
-            numeric(nearest[row : row + count], alone),
+            numbers(nearest[row : row + count], alone),
         ]
         yield pa.Table.from_arrays(columns, schema=SCHEMA)
         row += count

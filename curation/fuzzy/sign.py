@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.clusters import numeric, values
+from curation.clusters import values
 from curation.fuzzy.minhash import band_hashes, permutations
 from curation.kernels import njit
 from curation.record import flat_turns
 from curation.text import HIGHS, load8, tokens
-from curation.utf8 import buffers, decode
+from curation.utf8 import buffers, decode, numbers
 
 # Classes of bytes: 0 for what is none of these, an operator is its own class.
 NUMERAL, SPACE, LEAD = np.uint8(1), np.uint8(2), np.uint8(3)
@@ -56,10 +56,10 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
     columns = {
         "id": records["id"],
         "content_hash": records["content_hash"],
-        "tokens": pa.LargeListArray.from_arrays(numeric(starts), numeric(small)),
+        "tokens": pa.LargeListArray.from_arrays(numbers(starts), numbers(small)),
         "answer": _answers(turns.roles, turns.offsets, words.offsets, starts),
-        "operators": numeric(_operators(data, text_offsets[turns.offsets], words.hashes, starts)),
-        **{f"band_{band:02d}": numeric(hashes) for band, hashes in enumerate(bands)},
+        "operators": numbers(_operators(data, text_offsets[turns.offsets], words.hashes, starts)),
+        **{f"band_{band:02d}": numbers(hashes) for band, hashes in enumerate(bands)},
     }
     return pa.table(columns)
 
@@ -91,7 +91,7 @@ def _answers(roles: pa.StringArray, turns: np.ndarray, token_offsets: np.ndarray
     latest = np.concatenate([[-1], np.maximum.accumulate(np.where(spoken, np.arange(len(spoken)), -1))])[turns[1:]]
     found = latest >= turns[:-1]
     begins = token_offsets[np.where(found, latest, 0)] - starts[:-1]
-    return numeric(begins.astype(np.int32), ~found)
+    return numbers(begins.astype(np.int32), ~found)
 
 
 @njit(cache=True, nogil=True)
