@@ -53,12 +53,15 @@ class Clusters:
     least: np.ndarray  # uint32[n], at a root: the row of the cluster's smallest id
     size: np.ndarray  # int32[n], at a root: rows of the cluster
 
-    def columns(self, start: int, end: int, spill: Spill) -> tuple[pa.Array, pa.Array, pa.Array]:
-        """Return id, cluster_id (null where alone) and cluster_size of the rows start:end."""
+    def columns(self, start: int, end: int, spill: Spill) -> list[pa.Array]:
+        """Return id, keep (true), reason (null), cluster_id (null where alone) and cluster_size of the rows start:end."""
         root = self.root[start:end]
         size = spill.take(self.size, root)
         first = spill.take(self.ids, spill.take(self.least, root))
-        return uuids(self.ids[start:end]), uuids(first, null=size == 1), numbers(size)
+        count = end - start
+        keep = pa.Array.from_buffers(pa.bool_(), count, [None, pa.py_buffer(np.full(-(-count // 8), 0xFF, np.uint8))])
+        reason = pa.nulls(count, pa.string())
+        return [uuids(self.ids[start:end]), keep, reason, uuids(first, null=size == 1), numbers(size)]
 
 
 def values(column: pa.Array) -> np.ndarray:

@@ -112,20 +112,28 @@ def _has_keys(path: Path, identity: str) -> bool:
 def write_keys(unit: Unit) -> int:
     """Write the keys of one records shard, its text read once for all judges that need it; returns its rows."""
     columns = sorted({name for stage, _, _ in unit.judges for name in module(stage).COLUMNS})
+    writers = dict[str, Any]()
     with ExitStack() as stack:
         source = stack.enter_context(pq.ParquetFile(shards.folder(unit.root, "records", unit.source) / unit.file))
-        empty = source.schema_arrow.empty_table().select(columns)
-        makers, writers = [], []
-        for stage, settings, identity in unit.judges:
-            makers.append(_prepared(stage, settings))
-            schema = makers[-1](empty).schema.with_metadata({shards.KEY: identity.encode()})
-            writers.append(stack.enter_context(_writer(keys_path(unit.root, stage, unit.source, unit.file), schema)))
-        for number in range(source.num_row_groups):
-            group = source.read_row_group(number, columns, use_threads=False)
-            for at in range(0, group.num_rows, SLICE):
-                for make, writer in zip(makers, writers, strict=True):
-                    writer.write_table(make(group.slice(at, SLICE)))
+        for records in _slices(source, columns):
+            for stage, settings, identity in unit.judges:
+                keys = _prepared(stage, settings)(records)
+                if stage not in writers:
+                    schema = keys.schema.with_metadata({shards.KEY: identity.encode()})
+                    path = keys_path(unit.root, stage, unit.source, unit.file)
+                    writers[stage] = stack.enter_context(_writer(path, schema))
+                writers[stage].write_table(keys)
     return unit.rows
+
+
+def _slices(source: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:
+    """Yield the records of a shard, SLICE at a time, and of an empty shard none, once."""
+    for number in range(source.num_row_groups):
+        group = source.read_row_group(number, columns, use_threads=False)
+        for at in range(0, group.num_rows, SLICE):
+            yield group.slice(at, SLICE)
+    if not source.metadata.num_rows:
+        yield source.schema_arrow.empty_table().select(columns)
 
 
 @cache

@@ -68,16 +68,7 @@ def group(keys: Keys, settings: Settings, spill: Spill) -> Iterator[pa.Table]:  
     asked = sizes(prompt, spill)
     row = 0
     for number, count in enumerate(keys.rows):
-        ids, cluster, size = clusters.columns(row, row + count, spill)
         prompts = keys.column(number, "prompt_group")
-        columns = [
-            ids,
-            pa.repeat(True, count),
-            pa.nulls(count, pa.string()),
-            cluster,
-            size,
-            prompts,
-            numbers(spill.take(asked, prompt[row : row + count]), nulls(prompts)),
-        ]
-        yield pa.Table.from_arrays(columns, schema=SCHEMA)
+        size = numbers(spill.take(asked, prompt[row : row + count]), nulls(prompts))
+        yield pa.Table.from_arrays([*clusters.columns(row, row + count, spill), prompts, size], schema=SCHEMA)
         row += count

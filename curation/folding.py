@@ -99,9 +99,9 @@ def hashes(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array) -> Hashes
     bounds = ends.tolist()
     digest, short = xxhash.xxh3_128_digest, xxhash.xxh3_64_intdigest
     found = [digest(view[a:b]) for a, b in pairwise(bounds)]
-    asked: np.ndarray = np.array(
-        [short(view[a:b]) for a, b in zip(bounds, prompts.tolist(), strict=False)], np.uint64
-    ).view(np.int64)
+    asked = np.array([short(view[a:b]) for a, b in zip(bounds, prompts.tolist(), strict=False)], np.uint64).view(
+        np.int64
+    )
     none = prompts == ends[:-1]
     for row in np.flatnonzero(hard).tolist():
         turns = [(ROLES[roles[t]], contents[t].as_py()) for t in range(offsets[row], offsets[row + 1])]
@@ -125,7 +125,7 @@ def _fold(turns, texts, table, out, found):  # type: ignore[no-untyped-def]
         answer = np.int64(-1)
         for turn in range(offsets[record], offsets[record + 1]):
             if roles[turn] == ASSISTANT:
-                answer = at
+                answer = np.int64(at)
             for byte in names[roles[turn]]:
                 if byte == 0:
                     break

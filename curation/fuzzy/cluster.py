@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.clusters import Keys, equal, values
+from curation.clusters import Keys, equal, nulls, values
 from curation.fuzzy.minhash import mix
 from curation.fuzzy.similar import Texts, similarity
 from curation.kernels import njit
@@ -100,7 +100,8 @@ def _texts(keys: Keys, candidate: np.ndarray, spill: Spill) -> Texts:
         span = slice(row, row + count)
         lengths = _lengths(keys, number) * candidate[span]
         starts[row + 1 : row + count + 1] = starts[row] + np.cumsum(lengths)
-        answers[span] = values(keys.column(number, "answer").fill_null(-1))
+        answer = keys.column(number, "answer")
+        answers[span] = np.where(nulls(answer), -1, values(answer))
         operators[span] = values(keys.column(number, "operators"))
         row += count
         spill.release()

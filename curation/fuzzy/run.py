@@ -94,15 +94,7 @@ def group(keys: Keys, settings: Settings, spill: Spill) -> Iterator[pa.Table]:
     clusters = named(record_ids(keys, spill), root, spill)
     row = 0
     for count in keys.rows:
-        ids, cluster_ids, size = clusters.columns(row, row + count, spill)
-        alone = values(size) == 1
-        columns = [
-            ids,
-            pa.repeat(True, count),
-            pa.nulls(count, pa.string()),
-            cluster_ids,
-            size,
-            numbers(nearest[row : row + count], alone),
-        ]
-        yield pa.Table.from_arrays(columns, schema=SCHEMA)
+        columns = clusters.columns(row, row + count, spill)
+        jaccard = numbers(nearest[row : row + count], values(columns[-1]) == 1)
+        yield pa.Table.from_arrays([*columns, jaccard], schema=SCHEMA)
         row += count

@@ -85,9 +85,10 @@ def _cut_words(data, offsets, turns):  # type: ignore[no-untyped-def]
 
 def _answers(roles: pa.StringArray, turns: np.ndarray, token_offsets: np.ndarray, starts: np.ndarray) -> pa.Array:
     """Return the token, counted from the record's first, at which its last assistant turn begins (int32)."""
-    if len(turns) == 1:
-        return pa.array([], pa.int32())
-    spoken = values(pa.compute.equal(roles, "assistant").fill_null(False).cast(pa.uint8())) == 1
+    if not len(roles):
+        return pa.nulls(len(turns) - 1, pa.int32())
+    coded = roles.dictionary_encode()  # comparing with a scalar would import pandas
+    spoken = np.array([name == "assistant" for name in coded.dictionary.to_pylist()])[values(coded.indices)]
     latest = np.concatenate([[-1], np.maximum.accumulate(np.where(spoken, np.arange(len(spoken)), -1))])[turns[1:]]
     found = latest >= turns[:-1]
     begins = token_offsets[np.where(found, latest, 0)] - starts[:-1]
