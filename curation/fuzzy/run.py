@@ -65,7 +65,7 @@ class Settings(BaseModel):
     @property
     def signing(self) -> Signing:
         """Return the part on which signatures depend."""
-        return Signing(ngram=self.ngram, bands=self.bands, rows=self.rows, seed=self.seed)
+        return Signing.model_validate(self.model_dump(include=set(Signing.model_fields)))
 
     @property
     def rule(self) -> Rule:
