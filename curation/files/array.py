@@ -39,11 +39,11 @@ def array_lines(head: bytes, chunks: Iterator[bytes], file: str) -> Generator[Li
         size = max(BLOCK, 2 * len(data))  # of an element that is larger than a block, more each time
         while len(data) < size and (chunk := next(chunks, b"")):
             data += chunk
-        begin, end, stop, rows, status = _cut(np.frombuffer(data, np.uint8), between)
+        begin, end, stop, rows, between, status = _cut(np.frombuffer(data, np.uint8), between)
         if rows:
             yield Lines(file, number, rows, bytes(data[begin:end]) + b"\n")
         exhausted = len(data) < size
-        number, between, data = number + rows, between or rows > 0, data[stop:]
+        number, data = number + rows, data[stop:]
         if status != MORE or exhausted or len(data) > MAX_ROW:
             return Rest(bytes(data), number, status)
 
@@ -52,8 +52,8 @@ def array_lines(head: bytes, chunks: Iterator[bytes], file: str) -> Generator[Li
 def _cut(data, between):  # type: ignore[no-untyped-def]
     """Turn commas between objects into line ends, and white space outside strings into spaces.
 
-    Returns where the first object begins, where the last whole one ends, where to go on, how many there are, and the status.
-    `between` says that an object came before.
+    Returns where the first object begins, where the last whole one ends, where to go on, how many there are, whether a comma has to
+    come next (`between`, in the end as in the beginning), and the status.
     """
     begin, end, rows, at = np.int64(0), np.int64(0), 0, np.int64(0)
     while at < len(data):
@@ -63,17 +63,17 @@ def _cut(data, between):  # type: ignore[no-untyped-def]
             data[at] = NEWLINE
             between = False
         elif data[at] == CLOSING[1]:
-            return begin, end, at + 1, rows, CLOSED
+            return begin, end, at + 1, rows, between, CLOSED
         elif between or data[at] != OPENING[0]:
-            return begin, end, end, rows, OTHER
+            return begin, end, at, rows, between, BROKEN if between else OTHER
         else:
             stop, status = _object_end(data, at)
             if status != CLOSED:
-                return begin, end, end, rows, status
+                return begin, end, at, rows, between, status
             begin = begin if rows else at
             at, end, rows, between = stop - 1, stop, rows + 1, True
         at += 1
-    return begin, end, end, rows, MORE
+    return begin, end, at, rows, between, MORE
 
 
 @njit(cache=True, nogil=True)
