@@ -85,7 +85,7 @@ def _object_end(data, at):  # type: ignore[no-untyped-def]
         if byte == QUOTE:
             at = _string_end(data, at + 1)
             if at < 0:
-                return at, OTHER
+                return at, BROKEN
         elif byte == OPENING[0] or byte == OPENING[1]:
             depth += 1
         elif byte == CLOSING[0] or byte == CLOSING[1]:
@@ -102,7 +102,7 @@ def _object_end(data, at):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _string_end(data, at):  # type: ignore[no-untyped-def]
-    """Return where the closing quote stands, at the earliest the end of the data; -1 where a line ends within the string."""
+    """Return where the closing quote stands, at the earliest the end of the data; -1 where a line ends within the string, which no JSON string may hold."""
     while at < len(data):
         if at + 8 <= len(data):
             block = load8(data, np.uint64(at))
