@@ -71,7 +71,8 @@ def make(folder: Path, records: int = RECORDS, seed: int = SEED) -> Path:
             lang, tokens = said[base]
             tokens = _edited(words, lang, tokens, kind)
         cluster = place if kind == "hardneg" else places[base]
-        texts[place] = (lang, SPACE[lang].join(tokens))
+        asked = len(said[base][1]) // 5  # tokens of the instruction
+        texts[place] = (lang, f"{SPACE[lang].join(tokens[:asked])}?\n\n{SPACE[lang].join(tokens[asked:])}")
         truth[place] = (place, lang, kind, places[base], cluster, _jaccard(said[base][1], tokens))
     _write(folder, texts, truth)
     return folder
@@ -110,9 +111,9 @@ def _write(folder: Path, texts: list[tuple[str, str]], truth: list[tuple[object,
         }
         pq.write_table(pa.table(columns), folder / "parquet" / f"part-{shard:05d}.parquet", compression="zstd")
         with (folder / "alpaca" / f"part-{shard:05d}.jsonl").open("w", encoding="utf-8") as out:
-            for number, (lang, text) in part:
-                cut = text.find(" ", len(text) // 5) if lang == "en" else len(text) // 5
-                row = {"id": str(number), "instruction": text[:cut], "output": text[cut:].lstrip()}
+            for number, (_, text) in part:
+                question, _, answer = text.partition("\n\n")
+                row = {"id": str(number), "instruction": question, "output": answer}
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
     columns = {name: [row[n] for row in truth] for n, name in enumerate(TRUTH.names)}
     pq.write_table(pa.table(columns, schema=TRUTH), folder / "truth.parquet", compression="zstd")

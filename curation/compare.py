@@ -29,6 +29,7 @@ from curation.judge import Unit
 from curation.spill import Spill
 
 TEXT = "turns"
+START_ROWS = 200_000  # records whose keys are made in the time that other processes take to start; without text all are
 SLICE = 8192  # records whose keys are made at a time, which bounds the working memory
 
 
@@ -86,9 +87,10 @@ def compare(
         for name in names:
             (shards.folder(root, "verdicts", stage, name) / shards.MANIFEST).unlink(missing_ok=True)
     stale = sorted((unit for name in names for unit in _units(root, name, todo)), key=lambda unit: -unit.rows)
-    if engine.kind == "local" and not any(TEXT in module(stage).COLUMNS for stage in todo):
-        workers = 1  # hashes of a million records are copied in less time than a second process takes to start
-    place(stale, write_keys, engine, workers, "keys of " + " + ".join(todo), sum(unit.rows for unit in stale))
+    total = sum(unit.rows for unit in stale)
+    if engine.kind == "local" and (total < START_ROWS or not any(TEXT in module(stage).COLUMNS for stage in todo)):
+        workers = 1
+    place(stale, write_keys, engine, workers, "keys of " + " + ".join(todo), total)
     return {stage: _group(root, names, stage, settings[stage]) if stage in todo else 0 for stage in settings}
 
 
