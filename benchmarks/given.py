@@ -7,11 +7,19 @@ import sys
 from pathlib import Path
 
 
+def explained() -> None:
+    """Print what the running benchmark says of itself, and end the program, where help was asked for."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(sys.modules["__main__"].__doc__)  # noqa: T201 - its output
+        sys.exit(0)
+
+
 def given(variable: str, what: str, argument: str | Path | None = None) -> Path:
     """Return the path; without one, or where it is not there, say what is needed and how to give it, and end the program.
 
     Nothing given ends with 0, so that `make bench` goes on to the next benchmark; a path that is not there with 2.
     """
+    explained()
     value = str(argument or os.environ.get(variable, ""))
     if value and Path(value).exists():
         return Path(value)

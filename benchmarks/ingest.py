@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks import measure, page, peers
 from benchmarks.corpus import LENGTH, SPACE, Words
+from benchmarks.given import explained
 
 ROWS, WARM = 220_000, 100
 RUNS = 3  # of each; the best counts, since other work on the machine only adds
@@ -66,6 +67,7 @@ COMMANDS = {
 
 def main() -> None:
     """Measure every command on one file and write the section."""
+    explained()
     with tempfile.TemporaryDirectory() as folder:
         source = Path(sys.argv[1]) if len(sys.argv) > 1 else made(Path(folder) / "made.jsonl")
         warm = Path(folder) / "warm.jsonl"
