@@ -65,7 +65,7 @@ def _cut(data, between):  # type: ignore[no-untyped-def]
         elif data[at] == CLOSING[1]:
             return begin, end, at + 1, rows, between, CLOSED
         elif between or data[at] != OPENING[0]:
-            return begin, end, at, rows, between, BROKEN if between else OTHER
+            return begin, end, at, rows, between, BROKEN if between or data[at] == COMMA else OTHER
         else:
             stop, status = _object_end(data, at)
             if status != CLOSED:

@@ -157,6 +157,13 @@ def test_an_array_that_holds_more_than_objects_is_read_to_its_end(tmp_path: Path
     assert len(values(path)) == 3
 
 
+@pytest.mark.parametrize("between", [",,", " "])
+def test_an_array_with_wrong_commas_is_said_to_be_broken_and_its_rows_are_read(tmp_path: Path, between: str) -> None:
+    path = put(tmp_path, "a.json", f'[{{"q": "a"}}{between}{{"q": "b"}}]')
+    assert [v["q"] for v in values(path)] == ["a", "b"]
+    assert bad(path) == [(None, "malformed_document")]
+
+
 def test_text_between_the_rows_of_an_array_is_told_and_the_rows_are_read(tmp_path: Path) -> None:
     path = put(tmp_path, "a.json", '[{"q": "a"}, {"q": "said "no" to it"}, {"q": "c"}]')
     assert [v["q"] for v in values(path)] == ["a", "c"]
