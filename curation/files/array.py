@@ -63,7 +63,7 @@ def _cut(data, between):  # type: ignore[no-untyped-def]
             data[at] = NEWLINE
             between = False
         elif data[at] == CLOSING[1]:
-            return begin, end, at + 1, rows, between, CLOSED
+            return begin, end, at + between, rows, between, CLOSED if between else BROKEN
         elif between or data[at] != OPENING[0]:
             return begin, end, at, rows, between, BROKEN if between or data[at] == COMMA else OTHER
         else:

@@ -157,9 +157,11 @@ def test_an_array_that_holds_more_than_objects_is_read_to_its_end(tmp_path: Path
     assert len(values(path)) == 3
 
 
-@pytest.mark.parametrize("between", [",,", " "])
-def test_an_array_with_wrong_commas_is_said_to_be_broken_and_its_rows_are_read(tmp_path: Path, between: str) -> None:
-    path = put(tmp_path, "a.json", f'[{{"q": "a"}}{between}{{"q": "b"}}]')
+@pytest.mark.parametrize(("between", "end"), [(",,", ""), (" ", ""), (",", ",\n")])
+def test_an_array_with_wrong_commas_is_said_to_be_broken_and_its_rows_are_read(
+    tmp_path: Path, between: str, end: str
+) -> None:
+    path = put(tmp_path, "a.json", f'[{{"q": "a"}}{between}{{"q": "b"}}{end}]')
     assert [v["q"] for v in values(path)] == ["a", "b"]
     assert bad(path) == [(None, "malformed_document")]
 
