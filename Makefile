@@ -1,7 +1,8 @@
 # make demo                        build the environment, run the main job on a small dump that Cuvée generates itself
 # make demo DATA=<folder>          the same on a folder of native files (BENCHMARKS=<folder> to decontaminate against)
 # make test                        build what the tests need and pass them
-# make bench                       Cuvée beside its peers, into docs/BENCHMARKS.md; make bench-<name> for one of benchmarks/
+# make bench                       Cuvée beside its peers, into docs/BENCHMARKS.md; make bench-<name> for one of benchmarks/.
+#                                  What needs real data is skipped and says so: DATA=<folder> BENCHMARKS=<folder> CORPUS=<folder>
 # make check                       what CI runs: format, lint, types, tests; alters nothing
 
 PYTHON ?= python3
@@ -44,8 +45,8 @@ test: $(ENV)
 
 check: lint types test
 
-# Every benchmark is a module with a main; the rest of the folder is what they share.
-bench: $(patsubst benchmarks/%.py,bench-%,$(shell grep -l __main__ benchmarks/*.py))
+# Every benchmark is a module that writes a section of the page; the rest of the folder is what they share.
+bench: $(patsubst benchmarks/%.py,bench-%,$(shell grep -l 'page\.write' benchmarks/*.py))
 
 bench-%: $(ENV)
 	$(BIN)/python -m benchmarks.$* $(ARGS)

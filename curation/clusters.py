@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from curation.kernels import njit
 from curation.spill import Spill
+from curation.utf8 import numbers
 
 SORT_BYTES = 48  # a row in a pass of `equal`: its hash twice, its place, the packed key twice
 LOW = np.uint64(0xFFFFFFFF)
@@ -52,12 +53,15 @@ class Clusters:
     least: np.ndarray  # uint32[n], at a root: the row of the cluster's smallest id
     size: np.ndarray  # int32[n], at a root: rows of the cluster
 
-    def columns(self, start: int, end: int, spill: Spill) -> tuple[pa.Array, pa.Array, pa.Array]:
-        """Return id, cluster_id (null where alone) and cluster_size of the rows start:end."""
+    def columns(self, start: int, end: int, spill: Spill) -> list[pa.Array]:
+        """Return id, keep (true), reason (null), cluster_id (null where alone) and cluster_size of the rows start:end."""
         root = self.root[start:end]
         size = spill.take(self.size, root)
         first = spill.take(self.ids, spill.take(self.least, root))
-        return uuids(self.ids[start:end]), uuids(first, null=size == 1), numeric(size)
+        count = end - start
+        keep = pa.Array.from_buffers(pa.bool_(), count, [None, pa.py_buffer(np.full(-(-count // 8), 0xFF, np.uint8))])
+        reason = pa.nulls(count, pa.string())
+        return [uuids(self.ids[start:end]), keep, reason, uuids(first, null=size == 1), numbers(size)]
 
 
 def values(column: pa.Array) -> np.ndarray:
@@ -76,13 +80,6 @@ def nulls(column: pa.Array) -> np.ndarray:
         return np.zeros(len(column), np.bool_)
     bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
     return np.equal(bits[column.offset : column.offset + len(column)], 0)
-
-
-def numeric(values: np.ndarray, null: np.ndarray | None = None) -> pa.Array:
-    """Return numbers as an Arrow column without a copy; pa.array() would import pandas, half a CPU-second a process."""
-    valid = None if null is None else pa.py_buffer(np.packbits(~null, bitorder="little"))
-    data = pa.py_buffer(np.ascontiguousarray(values))
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [valid, data])
 
 
 def uuids(halves: np.ndarray, null: np.ndarray | None = None) -> pa.ExtensionArray:
@@ -112,7 +109,7 @@ def record_ids(keys: Keys, spill: Spill) -> np.ndarray:
     return ids
 
 
-def numbers(count: int, spill: Spill) -> np.ndarray:
+def singles(count: int, spill: Spill) -> np.ndarray:
     """Return 0, 1, … below `count` (uint32): every row a cluster of its own."""
     rows = spill.array(np.uint32, count)
     for start, end in spill.steps(count):
@@ -122,7 +119,7 @@ def numbers(count: int, spill: Spill) -> np.ndarray:
 
 def equal(keys: Keys, name: str, spill: Spill) -> np.ndarray:
     """Return for each row the first row with the same hash in this column, itself where it is null (uint32)."""
-    first = numbers(keys.total, spill)
+    first = singles(keys.total, spill)
     passes = spill.passes(keys.total, SORT_BYTES)
     for number in range(passes):
         found, rows = _in_range(keys, name, number, passes)
@@ -188,7 +185,7 @@ def _count(root, size):  # type: ignore[no-untyped-def]
 
 def named(ids: np.ndarray, root: np.ndarray, spill: Spill) -> Clusters:
     """Return the clusters of rows with equal roots, named by the smallest id in them."""
-    least = numbers(len(root), spill)
+    least = singles(len(root), spill)
     for start, end in spill.steps(len(root)):
         _lower(ids, root, least, (start, end))
     return Clusters(ids, root, least, sizes(root, spill))

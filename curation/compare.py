@@ -1,7 +1,7 @@
 """The judges that compare records with one another: one pass over the text for their keys, then each groups its own.
 
-Such a judge is a module with six names: `Settings` (with memory_gb), `SCHEMA` (id, keep, reason, attributes),
-`keys_identity` and `identity` (settings → what its keys, and its verdicts, depend on), `prepare` (settings → the pure function
+Such a judge is a module with seven names: `Settings` (with memory_gb), `SCHEMA` (id, keep, reason, attributes), `COLUMNS` (of
+a record, that its keys are made of), `keys_identity` and `identity` (settings → what its keys, and its verdicts, depend on), `prepare` (settings → the pure function
 records → keys, row by row), and `group` (the keys of every source → verdicts). Keys lie in
 `<root>/work/<stage>/<source>/part-….arrow`, uncompressed, so that grouping maps single columns of them.
 """
@@ -28,7 +28,8 @@ from curation.identity import digest
 from curation.judge import Unit
 from curation.spill import Spill
 
-COLUMNS = ["id", "content_hash", "turns"]
+TEXT = "turns"
+START_ROWS = 200_000  # records whose keys are made in the time that other processes take to start; without text all are
 SLICE = 8192  # records whose keys are made at a time, which bounds the working memory
 
 
@@ -36,6 +37,7 @@ class CompareModule(Protocol):
     """What the module curation.<stage> of a comparing judge offers."""
 
     SCHEMA: pa.Schema
+    COLUMNS: list[str]
 
     def keys_identity(self, settings: Any) -> str:
         """Return the identity of the settings and the code that make the keys."""
@@ -44,7 +46,7 @@ class CompareModule(Protocol):
         """Return the identity of the settings and the code that make the verdicts."""
 
     def prepare(self, settings: Any) -> Callable[[pa.Table], pa.Table]:
-        """Return the function from records (COLUMNS) to keys, one row each."""
+        """Return the function from records (COLUMNS and more) to keys, one row each."""
 
     def group(self, keys: Keys, settings: Any, spill: Spill) -> Iterator[pa.Table]:
         """Yield a table of SCHEMA for each keys file, row by row."""
@@ -85,7 +87,10 @@ def compare(
         for name in names:
             (shards.folder(root, "verdicts", stage, name) / shards.MANIFEST).unlink(missing_ok=True)
     stale = sorted((unit for name in names for unit in _units(root, name, todo)), key=lambda unit: -unit.rows)
-    place(stale, write_keys, engine, workers, "keys of " + " + ".join(todo), sum(unit.rows for unit in stale))
+    total = sum(unit.rows for unit in stale)
+    if engine.kind == "local" and (total < START_ROWS or not any(TEXT in module(stage).COLUMNS for stage in todo)):
+        workers = 1
+    place(stale, write_keys, engine, workers, "keys of " + " + ".join(todo), total)
     return {stage: _group(root, names, stage, settings[stage]) if stage in todo else 0 for stage in settings}
 
 
@@ -107,21 +112,30 @@ def _has_keys(path: Path, identity: str) -> bool:
 
 
 def write_keys(unit: Unit) -> int:
-    """Write the keys of one records shard, its text read once for all judges; returns its rows."""
+    """Write the keys of one records shard, its text read once for all judges that need it; returns its rows."""
+    columns = sorted({name for stage, _, _ in unit.judges for name in module(stage).COLUMNS})
+    writers = dict[str, Any]()
     with ExitStack() as stack:
         source = stack.enter_context(pq.ParquetFile(shards.folder(unit.root, "records", unit.source) / unit.file))
-        empty = source.schema_arrow.empty_table().select(COLUMNS)
-        makers, writers = [], []
-        for stage, settings, identity in unit.judges:
-            makers.append(_prepared(stage, settings))
-            schema = makers[-1](empty).schema.with_metadata({shards.KEY: identity.encode()})
-            writers.append(stack.enter_context(_writer(keys_path(unit.root, stage, unit.source, unit.file), schema)))
-        for number in range(source.num_row_groups):
-            group = source.read_row_group(number, COLUMNS, use_threads=False)
-            for at in range(0, group.num_rows, SLICE):
-                for make, writer in zip(makers, writers, strict=True):
-                    writer.write_table(make(group.slice(at, SLICE)))
+        for records in _slices(source, columns):
+            for stage, settings, identity in unit.judges:
+                keys = _prepared(stage, settings)(records)
+                if stage not in writers:
+                    schema = keys.schema.with_metadata({shards.KEY: identity.encode()})
+                    path = keys_path(unit.root, stage, unit.source, unit.file)
+                    writers[stage] = stack.enter_context(_writer(path, schema))
+                writers[stage].write_table(keys)
     return unit.rows
+
+
+def _slices(source: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:
+    """Yield the records of a shard, SLICE at a time, and of an empty shard none, once."""
+    for number in range(source.num_row_groups):
+        group = source.read_row_group(number, columns, use_threads=False)
+        for at in range(0, group.num_rows, SLICE):
+            yield group.slice(at, SLICE)
+    if not source.metadata.num_rows:
+        yield source.schema_arrow.empty_table().select(columns)
 
 
 @cache

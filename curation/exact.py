@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.clusters import Keys, equal, named, nulls, numeric, record_ids, sizes
+from curation.clusters import Keys, equal, named, nulls, record_ids, sizes
 from curation.identity import code, digest
-from curation.record import Turns, flat_turns
 from curation.spill import Spill
-from curation.text import fold_hashes
+from curation.utf8 import numbers
 
 SCHEMA = pa.schema(
     [
@@ -31,8 +29,7 @@ SCHEMA = pa.schema(
         ("prompt_group_size", pa.int32()),  # records with this prompt; null where there is none
     ]
 )
-MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, 2^64 / golden ratio
-ROLE = {"system": 1, "user": 2, "assistant": 3, "tool": 4}
+COLUMNS = ["id", "content_hash", "prompt_group"]  # of a record
 
 
 class Settings(BaseModel):
@@ -60,34 +57,8 @@ def prepare(settings: Settings) -> Callable[[pa.Table], pa.Table]:  # noqa: ARG0
 
 
 def make_keys(records: pa.Table) -> pa.Table:
-    """Return id, content_hash and prompt_group of a table of records."""
-    hashes, empty = prompt_groups(flat_turns(records))
-    return records.select(["id", "content_hash"]).append_column("prompt_group", numeric(hashes, empty))
-
-
-def prompt_groups(turns: Turns) -> tuple[np.ndarray, np.ndarray]:
-    """Return the prompt hash of each record (int64), and where there is no turn before the last assistant turn.
-
-    Without an assistant turn, every turn is prompt. Roles count, case, width and white space do not.
-    """
-    count = len(turns.offsets) - 1
-    if not len(turns.contents):
-        return np.zeros(count, np.int64), np.ones(count, np.bool_)
-    encoded = turns.roles.dictionary_encode()
-    roles = np.frombuffer(encoded.indices.buffers()[1], np.int32, len(encoded), 4 * encoded.indices.offset)
-    numbers = np.array([ROLE.get(name, 0) for name in encoded.dictionary.to_pylist()], np.uint64)[roles]
-    position = np.arange(len(roles))
-    spoken = np.maximum.accumulate(np.where(numbers == ROLE["assistant"], position, -1))
-    latest = np.concatenate([[-1], spoken])[turns.offsets[1:]]
-    ends = np.where(latest >= turns.offsets[:-1], latest, turns.offsets[1:])
-    place_in_record = position - np.repeat(turns.offsets[:-1], np.diff(turns.offsets))
-    is_prompt = position < np.repeat(ends, np.diff(turns.offsets))  # answers, most of the text, are not read
-    values = (fold_hashes(turns.contents, is_prompt) + numbers) * (
-        MIX * (2 * place_in_record.astype(np.uint64) + np.uint64(1))
-    )
-    values ^= values >> np.uint64(29)
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(values * MIX, dtype=np.uint64)])  # modulo 2^64
-    return (sums[ends] - sums[turns.offsets[:-1]]).view(np.int64), ends == turns.offsets[:-1]
+    """Return what exact duplicates and equal prompts are told by: no text is read."""
+    return records.select(COLUMNS)
 
 
 def group(keys: Keys, settings: Settings, spill: Spill) -> Iterator[pa.Table]:  # noqa: ARG001 - a judge's interface
@@ -97,16 +68,7 @@ def group(keys: Keys, settings: Settings, spill: Spill) -> Iterator[pa.Table]:  
     asked = sizes(prompt, spill)
     row = 0
     for number, count in enumerate(keys.rows):
-        ids, cluster, size = clusters.columns(row, row + count, spill)
         prompts = keys.column(number, "prompt_group")
-        columns = [
-            ids,
-            pa.repeat(True, count),
-            pa.nulls(count, pa.string()),
-            cluster,
-            size,
-            prompts,
-            numeric(spill.take(asked, prompt[row : row + count]), nulls(prompts)),
-        ]
-        yield pa.Table.from_arrays(columns, schema=SCHEMA)
+        size = numbers(spill.take(asked, prompt[row : row + count]), nulls(prompts))
+        yield pa.Table.from_arrays([*clusters.columns(row, row + count, spill), prompts, size], schema=SCHEMA)
         row += count

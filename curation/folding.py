@@ -1,7 +1,7 @@
-"""record.fold and record.content_hash over whole columns of text, in compiled code; what it cannot do it leaves to them.
+"""record.content_hash and record.prompt_group over whole columns of text, in compiled code; what it cannot do it leaves to them.
 
 A text is folded here character by character, by a table: right as long as no character acts on its neighbours, as
-combining marks do. A record with such a character is folded by `record.content_hash`; the hashes are the same.
+combining marks do. A record with such a character is hashed by the functions of record.py; the hashes are the same.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import xxhash
-from numba import njit
 
-from curation.record import ROLES, content_hash, fold
-from curation.utf8 import buffers, decode
+from curation.kernels import njit
+from curation.record import ROLES, content_hash, fold, prompt_group
+from curation.utf8 import buffers, decode, numbers
 
 LIMIT = 0x20000  # code points in the tables; rarer ones (Han of 1990s extensions and later, tags) take the slow way
 AS_IS, SPACE, MAPPED, ACTING = 0, 1, 2, 3  # what a character does to its text
 HANGUL = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))  # vowels and finals, which join the syllable before
 HAN_FIRST, HAN_LAST = 0xE4, 0xE9  # first bytes of U+4000 to U+9FFF, all of which fold to themselves
+ASSISTANT = ROLES.index("assistant")
 ROOM = 64  # bytes, more than one folded character takes (33)
 
 
@@ -76,36 +77,55 @@ def _table() -> Table:
     return Table(kind, starts, np.frombuffer(bytes(data), np.uint8), plain)
 
 
-def content_hashes(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array) -> list[bytes]:
-    """Return record.content_hash of each record: turns offsets[i]:offsets[i + 1] of `roles` (index in ROLES) and `contents`."""
+class Hashes(NamedTuple):
+    """What record.py says of each record: content_hash and prompt_group."""
+
+    contents: list[bytes]
+    prompts: pa.Int64Array
+
+
+def hashes(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array) -> Hashes:
+    """Return the hashes of each record: turns offsets[i]:offsets[i + 1] of `roles` (index in ROLES) and `contents`."""
     starts, data = buffers(contents)
     total = int(starts[-1] - starts[0])  # folding lengthens hardly any text
     out = np.empty(total + total // 8 + ROOM * (len(roles) + 1), np.uint8)
-    ends = np.zeros(len(offsets), np.int64)
+    ends, prompts = np.zeros(len(offsets), np.int64), np.zeros(len(offsets) - 1, np.int64)
     hard = np.zeros(len(offsets) - 1, np.bool_)
     names = np.zeros((len(ROLES), 16), np.uint8)
     for row, role in enumerate(ROLES):
         names[row, : len(role)] = np.frombuffer(role.encode(), np.uint8)
-    _fold((offsets, roles, names), (starts, data), tuple(_table()), out, ends, hard)
+    _fold((offsets, roles, names), (starts, data), tuple(_table()), out, (ends, prompts, hard))
     view = memoryview(out.data)
     bounds = ends.tolist()
-    digest = xxhash.xxh3_128_digest
+    digest, short = xxhash.xxh3_128_digest, xxhash.xxh3_64_intdigest
     found = [digest(view[a:b]) for a, b in pairwise(bounds)]
+    asked = np.array([short(view[a:b]) for a, b in zip(bounds, prompts.tolist(), strict=False)], np.uint64).view(
+        np.int64
+    )
+    none = prompts == ends[:-1]
     for row in np.flatnonzero(hard).tolist():
-        turns = range(offsets[row], offsets[row + 1])
-        found[row] = content_hash([(ROLES[roles[t]], contents[t].as_py()) for t in turns])
-    return found
+        turns = [(ROLES[roles[t]], contents[t].as_py()) for t in range(offsets[row], offsets[row + 1])]
+        group = prompt_group(turns)
+        found[row], asked[row], none[row] = content_hash(turns), group or 0, group is None
+    return Hashes(found, numbers(asked, none))
 
 
 @njit(cache=True, nogil=True)
-def _fold(turns, texts, table, out, ends, hard):  # type: ignore[no-untyped-def]
-    """Write what content_hash hashes of each record, one after another; `hard` marks those that the table cannot fold."""
+def _fold(turns, texts, table, out, found):  # type: ignore[no-untyped-def]
+    """Write what content_hash hashes of each record, one after another, and where its prompt ends.
+
+    `hard` marks those that the table cannot fold.
+    """
     offsets, roles, names = turns
     starts, data = texts
+    ends, prompts, hard = found
     at = 0
     for record in range(len(offsets) - 1):
         ends[record] = at
+        answer = np.int64(-1)
         for turn in range(offsets[record], offsets[record + 1]):
+            if roles[turn] == ASSISTANT:
+                answer = np.int64(at)
             for byte in names[roles[turn]]:
                 if byte == 0:
                     break
@@ -119,6 +139,7 @@ def _fold(turns, texts, table, out, ends, hard):  # type: ignore[no-untyped-def]
                 break
             out[at] = 0x1E
             at += 1
+        prompts[record] = at if answer < 0 else answer
     ends[len(offsets) - 1] = at
 
 

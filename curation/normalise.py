@@ -65,7 +65,9 @@ def text(said: str) -> str:
 def _trimmed(said: str) -> str:
     if not said or not (said[0].isspace() or said[-1].isspace()):
         return said
-    said = BLANK_LINES.sub("", said.rstrip())
+    said = said.rstrip()
+    if blank := BLANK_LINES.match(said):  # sub() would look for another beginning of the text all along it
+        said = said[blank.end() :]
     return said if INDENTED.match(said) else said.lstrip()
 
 

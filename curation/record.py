@@ -21,6 +21,10 @@ RECORD = pa.schema(
     [
         ("id", ID),  # hash of source, source_id and content: the same in every run
         ("content_hash", ID),  # hash of the folded conversation: equal means exact duplicate
+        (
+            "prompt_group",
+            pa.int64(),
+        ),  # hash of the folded turns before the last assistant turn; null where there are none
         ("source", pa.string()),
         ("source_id", pa.string()),  # the row's own id where it has one, else file and row number
         ("licence", pa.string()),
@@ -76,13 +80,26 @@ def fold(text: str) -> str:
 
 def content_hash(turns: list[Turn]) -> bytes:
     """Return 16 bytes that are equal for conversations with the same roles and the same folded text."""
-    state = xxhash.xxh3_128()
-    for role, content in turns:
-        state.update(role.encode())
-        state.update(b"\x1f")
-        state.update(fold(content).encode("utf-8", "surrogatepass"))
-        state.update(b"\x1e")
-    return state.digest()
+    return xxhash.xxh3_128_digest(_folded(turns))
+
+
+def prompt_group(turns: list[Turn]) -> int | None:
+    """Return 64 bits, signed, that are equal for conversations with the same roles and folded text before their last answer.
+
+    Without an assistant turn every turn is prompt; None where there is no turn before it.
+    """
+    answers = [at for at, (role, _) in enumerate(turns) if role == "assistant"]
+    prompt = turns[: answers[-1]] if answers else turns
+    if not prompt:
+        return None
+    return int.from_bytes(xxhash.xxh3_64_digest(_folded(prompt)), "big", signed=True)
+
+
+def _folded(turns: list[Turn]) -> bytes:
+    """Return what is hashed of turns: of a part of them, the beginning of what is hashed of all."""
+    return b"".join(
+        b"%b\x1f%b\x1e" % (role.encode(), fold(content).encode("utf-8", "surrogatepass")) for role, content in turns
+    )
 
 
 def record_id(source: str, source_id: str, content: bytes) -> bytes:

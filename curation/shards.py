@@ -19,6 +19,7 @@ from curation.identity import digest, file_digest
 
 ROW_GROUP = 65_536
 LEVEL = 3  # of zstd: a sixth smaller than 1 on real text, at 1.6 times the time
+UNIQUE = ("source_id", "content", "prompt_group")
 MANIFEST = "manifest.json"
 KEY = b"cuvee.key"
 
@@ -95,7 +96,10 @@ def write_pieces(path: Path, pieces: Iterator[pa.Table], key: str, schema: pa.Sc
     tagged = schema.with_metadata({**(schema.metadata or {}), KEY: key.encode()})
     rows = 0
     try:
-        with pq.ParquetWriter(temp, tagged, compression="zstd", compression_level=level) as writer:
+        repeating = list(_repeating(tagged))
+        with pq.ParquetWriter(
+            temp, tagged, compression="zstd", compression_level=level, use_dictionary=repeating
+        ) as writer:
             for piece in pieces:
                 writer.write_table(piece.cast(tagged), ROW_GROUP)
                 rows += piece.num_rows
@@ -103,6 +107,18 @@ def write_pieces(path: Path, pieces: Iterator[pa.Table], key: str, schema: pa.Sc
     finally:
         temp.unlink(missing_ok=True)
     return rows
+
+
+def _repeating(fields: Iterable[pa.Field], path: str = "") -> Iterator[str]:
+    """Yield the columns that are worth a dictionary, as Parquet names them: not ids and the texts of records."""
+    for field in fields:
+        name = path + field.name
+        if pa.types.is_list(field.type):
+            yield from _repeating([field.type.value_field.with_name("list.element")], name + ".")
+        elif pa.types.is_struct(field.type):
+            yield from _repeating(field.type, name + ".")
+        elif field.type != pa.uuid() and field.name not in UNIQUE:
+            yield name
 
 
 def has_shard(path: Path, key: str) -> bool:

@@ -27,6 +27,7 @@ class Spill:
         self.folder = folder
         self.share = int(memory_gb * GB) // 6
         self._maps: list[mmap.mmap] = []
+        self._size = 0  # of all arrays
 
     def array(self, kind: type[np.generic], count: int) -> np.ndarray:
         """Return `count` zeros of this kind, in a file."""
@@ -35,17 +36,21 @@ class Spill:
             file.truncate(size)
             mapped = mmap.mmap(file.fileno(), size)
         self._maps.append(mapped)
+        self._size += size
         return np.frombuffer(mapped, kind, count)
 
     def release(self) -> None:
         """Let the pages of every array go where memory is short; what was written stays in the files."""
-        if resident() > 2 * self.share:
+        if self._size > self.share and resident() > 2 * self.share:
             for mapped in self._maps:
                 mapped.madvise(mmap.MADV_DONTNEED)
 
     def steps(self, count: int) -> Iterator[tuple[int, int]]:
-        """Yield ranges start, end below `count`, so short that random looks at a few arrays stay within a share of the memory."""
-        step = max(256, self.share // (AROUND * LOOKS))
+        """Yield ranges start, end below `count`, so short that random looks at a few arrays stay within a share of the memory.
+
+        Where all arrays together are no more than that, there is one.
+        """
+        step = count or 1 if self._size <= self.share else max(256, self.share // (AROUND * LOOKS))
         for start in range(0, count, step):
             yield start, min(count, start + step)
             self.release()

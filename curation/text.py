@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from curation.kernels import njit
 from curation.utf8 import buffers, decode
 
 FNV_OFFSET = np.uint64(14695981039346656037)  # FNV-1a 64 bit, http://www.isthe.com/chongo/tech/comp/fnv/

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
+
+from curation.kernels import njit
 
 
 def buffers(texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
@@ -44,10 +45,11 @@ def strings(values: Sequence[str]) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(encoded), ends, pa.py_buffer(b"".join(encoded)))
 
 
-def numbers(values: np.ndarray) -> pa.Array:
-    """Return a NumPy array as a column, again without pandas."""
-    kind = pa.from_numpy_dtype(values.dtype)
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+def numbers(values: np.ndarray, null: np.ndarray | None = None) -> pa.Array:
+    """Return a NumPy array as a column without a copy, null where `null` says so; again without pandas."""
+    valid = None if null is None else pa.py_buffer(np.packbits(~null, bitorder="little"))
+    data = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [valid, data])
 
 
 def integers(column: pa.Array, dtype: type[np.generic]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """rensa's deduplicator over word 5-grams, tokenised in Python; runs in rensa's own environment.
 
-rensa_minhash.py SOURCE WORK: SOURCE holds Parquet with id and text. WORK/kept.txt lists what stays.
+rensa_minhash.py SOURCE WORK TOKENS: SOURCE holds Parquet with id and text; TOKENS is `shingles`, or `split` for the words that
+rensa's own examples take, without shingles. WORK/kept.txt lists what stays.
 """
 
 import re
@@ -23,6 +24,7 @@ def shingles(text: str) -> list[str]:
 def main() -> None:
     """Keep the first of each group of near duplicates."""
     source, work = Path(sys.argv[1]), Path(sys.argv[2])
+    tokens = shingles if sys.argv[3] == "shingles" else str.split
     work.mkdir(parents=True, exist_ok=True)
     index = RMinHashDeduplicator(threshold=THRESHOLD, num_perm=PERMUTATIONS, use_lsh=True, num_bands=BANDS, seed=SEED)
     kept = []
@@ -30,7 +32,7 @@ def main() -> None:
         table = pq.read_table(path, columns=["id", "text"])
         for number, text in zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True):
             signature = RMinHash(num_perm=PERMUTATIONS, seed=SEED)
-            signature.update(shingles(text))
+            signature.update(tokens(text))
             if index.add(str(number), signature):
                 kept.append(number)
     (work / "kept.txt").write_text("\n".join(map(str, kept)))

@@ -10,12 +10,14 @@ from typing import Any
 
 import orjson
 
+from curation.files.array import BROKEN, CLOSED, MORE, array_lines
 from curation.files.lines import may_repeat, parse, repeated, sound
-from curation.files.row import EXCERPT, MAX_DOCUMENT, MAX_ROW, Bad, Item, Row, excerpt, joined, replay
+from curation.files.row import EXCERPT, MAX_DOCUMENT, MAX_ROW, Bad, Item, Lines, Row, excerpt, joined, replay
 
 WHOLE = 64 << 20  # bytes parsed at once (5-8 times as much memory); a longer array is walked element by element
 SEPARATOR = re.compile(r"[\s,\ufeff]*")  # files joined end to end keep the BOM of each
 NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+ARRAY = re.compile(r"\s*\[\s*\{")
 FIRST_KEY = re.compile(r'\{\s*"((?:[^"\\]|\\.)*)"\s*:')
 SPEAKER, SAID = {"role", "from", "speaker"}, {"content", "value", "text"}
 # Lists inside one row, so an object with one of them is a row and not a container of rows.
@@ -24,10 +26,14 @@ PARTS = {"messages", "conversations", "conversation", "dialogue", "dialog", "tur
 MAX_SHARED = 4_096  # characters of a container's own field that are handed on to each of its rows
 
 
-def document(chunks: Iterator[bytes], file: str) -> Iterator[Item]:
+def document(chunks: Iterator[bytes], file: str) -> Iterator[Item | Lines]:
     """Yield the rows of a JSON document; where it does not parse, every row that does, and what is wrong with the rest."""
+    first = next(chunks, b"")
+    if _is_array_of_rows(first):
+        yield from _array(first, chunks, file)
+        return
     head, size = [], 0
-    for chunk in chunks:
+    for chunk in replay(first, chunks):
         head.append(chunk)
         size += len(chunk)
         if size > WHOLE:
@@ -49,6 +55,29 @@ def document(chunks: Iterator[bytes], file: str) -> Iterator[Item]:
         return
     for number, row in enumerate(rows_of(value), 1):
         yield Row(file, number, row)
+
+
+def _is_array_of_rows(head: bytes) -> bool:
+    """Say whether a document begins like an array of objects that are rows, and not the turns of one row."""
+    text = head.decode("utf-8", "replace")
+    opening = ARRAY.match(text)
+    if opening is None:
+        return False
+    try:
+        value, _ = json.JSONDecoder(strict=False).raw_decode(text, opening.end() - 1)
+    except (ValueError, RecursionError):
+        return False
+    return not _is_turn(value)
+
+
+def _array(head: bytes, chunks: Iterator[bytes], file: str) -> Iterator[Item | Lines]:
+    """Yield an array's objects as lines, as far as they are that; the rest of it as `_walk` reads it."""
+    rest = yield from array_lines(head, chunks, file)
+    if rest.status in (BROKEN, MORE):
+        detail = "does not parse as one JSON document; the rest of its rows are read one by one"
+        yield Bad(file, None, "malformed_document", detail, excerpt(rest.data.lstrip(b" \n")))
+    opening = b"" if rest.status == CLOSED else b"["
+    yield from _walk(_Window(replay(opening + rest.data, chunks)), file, rest.number - 1)
 
 
 def rows_of(value: Any) -> list[Any]:
@@ -126,9 +155,12 @@ class _Window:
                 return False
 
 
-def _walk(window: _Window, file: str) -> Iterator[Item]:
-    """Yield each element of an array (or each of several documents in a row) that parses, Bad for each that does not."""
-    closed, number, key = not window.skip() or window.text[window.at] != "[", 0, ""
+def _walk(window: _Window, file: str, number: int = 0) -> Iterator[Item]:
+    """Yield each element of an array (or each of several documents in a row) that parses, Bad for each that does not.
+
+    They are numbered on from `number`.
+    """
+    closed, key = not window.skip() or window.text[window.at] != "[", ""
     window.at += not closed
     decoder = json.JSONDecoder(strict=False)
     while window.skip():

@@ -4,6 +4,6 @@ run.py (settings, schema, what a comparing judge offers) · sign.py (keys of a r
 cluster.py (over all sources) · similar.py (are two texts near duplicates?)
 """
 
-from curation.fuzzy.run import SCHEMA, Settings, group, identity, keys_identity, prepare
+from curation.fuzzy.run import COLUMNS, SCHEMA, Settings, group, identity, keys_identity, prepare
 
-__all__ = ["SCHEMA", "Settings", "group", "identity", "keys_identity", "prepare"]
+__all__ = ["COLUMNS", "SCHEMA", "Settings", "group", "identity", "keys_identity", "prepare"]

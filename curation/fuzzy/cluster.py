@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
-from curation.clusters import Keys, equal, values
+from curation.clusters import Keys, equal, nulls, values
 from curation.fuzzy.minhash import mix
 from curation.fuzzy.similar import Texts, similarity
+from curation.kernels import njit
 from curation.spill import Spill
 
 FAILED = 1 << 20  # pairs remembered as too different, so that the next band does not compare them again: 8 MB
@@ -100,7 +100,8 @@ def _texts(keys: Keys, candidate: np.ndarray, spill: Spill) -> Texts:
         span = slice(row, row + count)
         lengths = _lengths(keys, number) * candidate[span]
         starts[row + 1 : row + count + 1] = starts[row] + np.cumsum(lengths)
-        answers[span] = values(keys.column(number, "answer").fill_null(-1))
+        answer = keys.column(number, "answer")
+        answers[span] = np.where(nulls(answer), -1, values(answer))
         operators[span] = values(keys.column(number, "operators"))
         row += count
         spill.release()

@@ -8,7 +8,8 @@ permutations is innermost and vectorises (8 lanes on AVX2).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from curation.kernels import njit
 
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, 2^64 / golden ratio: base of the rolling hash, modulo 2^64
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 finaliser, Steele et al. 2014

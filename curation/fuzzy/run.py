@@ -13,11 +13,12 @@ from functools import partial
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.clusters import Keys, named, numeric, record_ids, values
+from curation.clusters import Keys, named, record_ids, values
 from curation.fuzzy.cluster import Rule, cluster
 from curation.fuzzy.sign import Signing, sign
 from curation.identity import code, digest
 from curation.spill import Spill
+from curation.utf8 import numbers
 
 SCHEMA = pa.schema(
     [
@@ -29,6 +30,7 @@ SCHEMA = pa.schema(
         ("jaccard", pa.float32()),  # the largest verified Jaccard to another member; null where alone
     ]
 )
+COLUMNS = ["id", "content_hash", "turns"]  # of a record
 
 
 class Settings(BaseModel):
@@ -63,7 +65,7 @@ class Settings(BaseModel):
     @property
     def signing(self) -> Signing:
         """Return the part on which signatures depend."""
-        return Signing(ngram=self.ngram, bands=self.bands, rows=self.rows, seed=self.seed)
+        return Signing.model_validate(self.model_dump(include=set(Signing.model_fields)))
 
     @property
     def rule(self) -> Rule:
@@ -92,15 +94,7 @@ def group(keys: Keys, settings: Settings, spill: Spill) -> Iterator[pa.Table]:
     clusters = named(record_ids(keys, spill), root, spill)
     row = 0
     for count in keys.rows:
-        ids, cluster_ids, size = clusters.columns(row, row + count, spill)
-        alone = values(size) == 1
-        columns = [
-            ids,
-            pa.repeat(True, count),
-            pa.nulls(count, pa.string()),
-            cluster_ids,
-            size,
-            numeric(nearest[row : row + count], alone),
-        ]
-        yield pa.Table.from_arrays(columns, schema=SCHEMA)
+        columns = clusters.columns(row, row + count, spill)
+        jaccard = numbers(nearest[row : row + count], values(columns[-1]) == 1)
+        yield pa.Table.from_arrays([*columns, jaccard], schema=SCHEMA)
         row += count

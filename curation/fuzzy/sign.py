@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.clusters import numeric, values
+from curation.clusters import values
 from curation.fuzzy.minhash import band_hashes, permutations
+from curation.kernels import njit
 from curation.record import flat_turns
 from curation.text import HIGHS, load8, tokens
-from curation.utf8 import buffers, decode
+from curation.utf8 import buffers, decode, numbers
 
 # Classes of bytes: 0 for what is none of these, an operator is its own class.
 NUMERAL, SPACE, LEAD = np.uint8(1), np.uint8(2), np.uint8(3)
@@ -22,7 +22,7 @@ _CLASSES = {
 }
 BYTES = np.array([_CLASSES.get(byte, byte if byte in b"+-*/<>^%" else 0) for byte in range(256)], np.uint8)
 FNV_PRIME = np.uint32(16777619)  # FNV-1a, 32 bit
-HALF = np.uint64(33)
+HALF, HIGH_15, ONE = np.uint64(33), np.uint64(0xFFFE), np.uint64(1)
 CONTINUED = 16  # bytes of the shortest turn that may go on with a word
 
 
@@ -34,6 +34,7 @@ class Signing(BaseModel):
     bands: int = Field(16, ge=1, le=256, description="bands of the signature: two texts meet where one band is equal")
     rows: int = Field(6, ge=1, le=32, description="permutations a band")
     seed: int = Field(1, ge=0, description="draws the permutations")
+    exact_numbers_below: int = Field(256, ge=0, description="tokens of the longest text whose operators are told")
 
 
 def sign(records: pa.Table, signing: Signing) -> pa.Table:
@@ -41,27 +42,36 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
 
     id, content_hash: 16 bytes. tokens: of all turns, 15 bits of each token's hash and a lowest bit that is set where it
     holds a digit (a replaced token stays unseen once in 32,768). answer: at which token the last assistant turn begins,
-    null where there is none. operators: hash of the arithmetic signs next to digits. band_00…: the band hashes.
+    null where there is none. operators: of a text of at most exact_numbers_below tokens, hash of the arithmetic signs next to
+    digits. band_00…: the band hashes.
     """
     turns = flat_turns(records)
     text_offsets, data = buffers(turns.contents)
     words = tokens(turns.contents, _cut_words(data, text_offsets, turns.offsets))
     starts = words.offsets[turns.offsets]
-    small = ((words.hashes >> HALF) & np.uint64(0xFFFE)).astype(np.uint16) | (words.hashes & np.uint64(1)).astype(
-        np.uint16
-    )
     bands = band_hashes(
         words.hashes, starts, signing.ngram, signing.rows, permutations(signing.bands * signing.rows, signing.seed)
     )
     columns = {
         "id": records["id"],
         "content_hash": records["content_hash"],
-        "tokens": pa.LargeListArray.from_arrays(numeric(starts), numeric(small)),
+        "tokens": pa.LargeListArray.from_arrays(numbers(starts), numbers(_small(words.hashes))),
         "answer": _answers(turns.roles, turns.offsets, words.offsets, starts),
-        "operators": numeric(_operators(data, text_offsets[turns.offsets], words.hashes, starts)),
-        **{f"band_{band:02d}": numeric(hashes) for band, hashes in enumerate(bands)},
+        "operators": numbers(
+            _operators(data, text_offsets[turns.offsets], words.hashes, starts, signing.exact_numbers_below)
+        ),
+        **{f"band_{band:02d}": numbers(hashes) for band, hashes in enumerate(bands)},
     }
     return pa.table(columns)
+
+
+@njit(cache=True, nogil=True)
+def _small(hashes):  # type: ignore[no-untyped-def]
+    """Return 16 bits of each token's hash: 15 of the higher ones, and the lowest."""
+    out = np.empty(len(hashes), np.uint16)
+    for token in range(len(hashes)):
+        out[token] = np.uint16((hashes[token] >> HALF) & HIGH_15) | np.uint16(hashes[token] & ONE)
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -85,27 +95,30 @@ def _cut_words(data, offsets, turns):  # type: ignore[no-untyped-def]
 
 def _answers(roles: pa.StringArray, turns: np.ndarray, token_offsets: np.ndarray, starts: np.ndarray) -> pa.Array:
     """Return the token, counted from the record's first, at which its last assistant turn begins (int32)."""
-    if len(turns) == 1:
-        return pa.array([], pa.int32())
-    spoken = values(pa.compute.equal(roles, "assistant").fill_null(False).cast(pa.uint8())) == 1
+    if not len(roles):
+        return pa.nulls(len(turns) - 1, pa.int32())
+    coded = roles.dictionary_encode()  # comparing with a scalar would import pandas
+    spoken = np.array([name == "assistant" for name in coded.dictionary.to_pylist()])[values(coded.indices)]
     latest = np.concatenate([[-1], np.maximum.accumulate(np.where(spoken, np.arange(len(spoken)), -1))])[turns[1:]]
     found = latest >= turns[:-1]
     begins = token_offsets[np.where(found, latest, 0)] - starts[:-1]
-    return numeric(begins.astype(np.int32), ~found)
+    return numbers(begins.astype(np.int32), ~found)
 
 
 @njit(cache=True, nogil=True)
-def _operators(data, starts, hashes, tokens):  # type: ignore[no-untyped-def]
+def _operators(data, starts, hashes, tokens, short):  # type: ignore[no-untyped-def]
     """Return a uint32 a record: hash of the operators, in order, that stand next to a digit (white space apart), 0 for none.
 
-    Only records with a token that holds a digit are read: record i has the bytes data[starts[i]:starts[i + 1]] and the tokens
-    hashes[tokens[i]:tokens[i + 1]].
+    Only records of at most `short` tokens are read, one of which holds a digit: record i has the bytes data[starts[i]:starts[i + 1]]
+    and the tokens hashes[tokens[i]:tokens[i + 1]].
     """
     out = np.zeros(len(starts) - 1, np.uint32)
     for record in range(len(starts) - 1):
+        if tokens[record + 1] - tokens[record] > short:
+            continue
         digits = np.uint64(0)
         for token in range(tokens[record], tokens[record + 1]):
-            digits |= hashes[token] & np.uint64(1)
+            digits |= hashes[token] & ONE
         if digits:
             out[record] = _operators_of(data, starts[record], starts[record + 1])
     return out

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from curation.fuzzy.minhash import BASE, mix
+from curation.kernels import njit
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 
 from curation.files import Lines, Row
-from curation.folding import content_hashes
+from curation.folding import hashes
 from curation.ingest import plain
 from curation.ingest.columns import Columns
 from curation.ingest.rows import Quarantined, Read, Rows, as_json, own_id, quarantined
@@ -221,13 +221,14 @@ def bounded_meta(fields: dict[Any, Any], limit: int) -> str:
 
 
 def _table(source: Source, source_ids: list[str], flat: _Flat, meta: list[str]) -> pa.Table:
-    hashes = content_hashes(flat.offsets, flat.roles, flat.contents)
+    contents, prompts = hashes(flat.offsets, flat.roles, flat.contents)
     turns = RECORD.field("turns").type
     roles = pa.DictionaryArray.from_arrays(numbers(flat.roles), strings(ROLES)).cast(pa.string())
     said = pa.StructArray.from_arrays([roles, flat.contents], fields=list(turns.value_type))
     columns = [
-        _ids(record_ids(source.name, source_ids, hashes)),
-        _ids(hashes),
+        _ids(record_ids(source.name, source_ids, contents)),
+        _ids(contents),
+        prompts,
         _same(source.name, len(meta)),
         strings(source_ids),
         _same(source.licence, len(meta)),

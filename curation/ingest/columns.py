@@ -1,7 +1,7 @@
 """Lines of one plan (plain.py) → the columns of their turns, parsed by Arrow without a Python object for any row.
 
 Arrow's reader refuses what the rows' own readers have to judge (another field, a name that comes twice, half of a UTF-16
-pair); then None is returned and the lines are read one by one.
+pair); then None is returned and the lines are read one by one. Where other fields hold more than plain values, orjson reads those.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from curation.files import Lines
+from curation.files.lines import may_repeat
 from curation.ingest import plain
 from curation.ingest.turns import ROLES as NAMES
 from curation.record import ROLES
@@ -51,31 +52,54 @@ def columns(lines: Lines) -> Columns | None:
     except orjson.JSONDecodeError:
         return None
     by = plain.plan(tuple(first)) if type(first) is dict else None
-    if by is None or plain.turns(first, by) is None or not all(type(first[name]) in KINDS for name in by.rest):
+    if by is None or plain.turns(first, by) is None:
         return None
-    table = _parsed(lines, _schema(first, by))
+    table, fields = None, None
+    if all(type(first[name]) in KINDS for name in by.rest):
+        table = _parsed(lines, _schema(first, by, by.rest), "error")
+    if table is None and by.rest:
+        fields = _fields(lines, set(first), by)
+        table = _parsed(lines, _schema(first, by, ()), "ignore") if fields else None
     if table is None or table.num_rows != lines.rows or any(column.null_count for column in table.columns):
         return None
     found = _talks(table, by) if by.talking else _tasks(table, by)
     if found is None:
         return None
     own = table.column(by.own).to_pylist() if by.own else None
-    return found._replace(own=own, fields=table.select(by.rest).to_pylist() if by.rest else None)
+    if by.rest and fields is None:
+        fields = table.select(by.rest).to_pylist()
+    return found._replace(own=own, fields=fields)
 
 
-def _schema(first: dict[str, Any], by: plain.Plan) -> pa.Schema:
+def _fields(lines: Lines, names: set[str], by: plain.Plan) -> list[dict[str, Any]] | None:
+    """Return the other fields of each line, whatever they hold; None unless every line is an object of these names."""
+    found = []
+    for line in lines.data[:-1].split(b"\n"):
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return None
+        if type(value) is not dict or value.keys() != names or may_repeat(line, value):
+            return None
+        if by.talking and plain.talk(value[by.talking]) is None:
+            return None  # a turn with fields of its own, which Arrow's reader would pass over
+        found.append({name: value[name] for name in by.rest})
+    return found
+
+
+def _schema(first: dict[str, Any], by: plain.Plan, rest: tuple[str, ...]) -> pa.Schema:
     fields = {name: pa.string() for name in (by.asking, by.given, by.answering) if name}
     if by.own:
         fields[by.own] = pa.int64() if type(first[by.own]) is int else pa.string()
-    fields |= {name: KINDS[type(first[name])] for name in by.rest}
+    fields |= {name: KINDS[type(first[name])] for name in rest}
     if by.talking:
         fields[by.talking] = pa.list_(pa.struct([(name, pa.string()) for name in first[by.talking][0]]))
     return pa.schema(fields)
 
 
-def _parsed(lines: Lines, schema: pa.Schema) -> pa.Table | None:
+def _parsed(lines: Lines, schema: pa.Schema, others: str) -> pa.Table | None:
     size = pj.ReadOptions(use_threads=False, block_size=len(lines.data) + 1)
-    strict = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+    strict = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior=others)
     try:
         table = pj.read_json(pa.BufferReader(lines.data), read_options=size, parse_options=strict).combine_chunks()
         table.validate(full=True)  # of UTF-8 too, which the reader does not check

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from curation.record import ID, RECORD, Turn, content_hash, ids, record_id
+from curation.record import ID, RECORD, Turn, content_hash, ids, prompt_group, record_id
 from curation.synthesise.answer import reference
 from curation.synthesise.equal.symbolic import Compare
 from curation.synthesise.gate import Verdict, gate
@@ -123,6 +123,7 @@ def _table(rows: list[Row], schema: pa.Schema) -> pa.Table:
     for row in rows:
         row["source_id"] = f"{row['parent_id'].hex()}-{row['sample']}"
         row["content_hash"] = content_hash([*row["history"], ("assistant", row["text"])])
+        row["prompt_group"] = prompt_group(row["history"])
         row["id"] = record_id(row["source"], row["source_id"], row["content_hash"])
     columns = []
     for field in schema:

@@ -13,7 +13,7 @@ from curation.classifier import labels, measure, model, qualities, skills
 from curation.classifier.__main__ import main
 from curation.classifier.features import Shown, features
 from curation.classifier.words import words
-from curation.record import RECORD, Turn, content_hash, ids, record_id
+from curation.record import RECORD, Turn, content_hash, ids, prompt_group, record_id
 from curation.shards import finish, write_shard
 
 SMALL = model.Training(dim=8, bucket=1000, min_count=1, epochs=20)
@@ -25,6 +25,7 @@ def records(source: str, *conversations: list[Turn]) -> pa.Table:
     columns = [
         ids([record_id(source, str(i), h) for i, h in enumerate(hashes)]),
         ids(list(hashes)),
+        pa.array([prompt_group(turns) for turns in conversations]),
         pa.array([source] * n),
         pa.array([f"{source}:{i}" for i in range(n)]),
         pa.nulls(n, pa.string()),

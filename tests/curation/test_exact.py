@@ -10,7 +10,7 @@ import pytest
 
 from curation import compare, exact, shards
 from curation.engine import Engine
-from curation.record import RECORD, content_hash, flat_turns, id_bytes, ids, record_id
+from curation.record import RECORD, content_hash, id_bytes, ids, prompt_group, record_id
 
 SETTINGS = exact.Settings()
 
@@ -28,6 +28,7 @@ def write(root: Path, source: str, *parts: list[list[tuple[str, str]]]) -> None:
         columns = {
             "id": ids([record_id(source, n, h) for n, h in zip(names, hashes, strict=True)]),
             "content_hash": ids(list(hashes)),
+            "prompt_group": [prompt_group(turns) for turns in part],
             "source": [source] * len(part),
             "source_id": names,
             "licence": pa.nulls(len(part), pa.string()),
@@ -168,10 +169,9 @@ def test_a_source_without_records_is_named_in_the_error(tmp_path: Path) -> None:
         compared(tmp_path, ["nowhere"])
 
 
-def test_prompt_hashes_do_not_depend_on_how_a_table_is_sliced(tmp_path: Path) -> None:
-    write(tmp_path, "a", [pair(f"question {n}", "a") for n in range(20)])
-    table = records(tmp_path, "a")
-    whole, _ = exact.prompt_groups(flat_turns(table))
-    part, _ = exact.prompt_groups(flat_turns(table.slice(7, 5)))
-    assert part.tolist() == whole[7:12].tolist()
-    assert len(set(whole.tolist())) == 20
+def test_no_text_is_read(tmp_path: Path) -> None:
+    write(tmp_path, "a", [pair("q", "a"), pair("q", "a")])
+    (path,) = shards.shard_paths(shards.folder(tmp_path, "records", "a"))
+    shards.write_shard(path, shards.read_shard(path).drop_columns(["turns"]), "k")
+    run(tmp_path)
+    assert verdicts(tmp_path, "a")["cluster_size"].to_pylist() == [2, 2]

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from curation.files import Bad, Row, document, lines, read, tables, unpack
+from curation.files import Bad, Row, array, document, lines, read, tables, unpack
 
 ROWS = [{"instruction": "一加一", "output": "二"}, {"instruction": "b", "output": "c"}]
 
@@ -120,13 +120,56 @@ def test_every_row_that_parses_is_recovered_from_a_broken_array(tmp_path: Path) 
     text = '[{"q": "a", "v": 1},\n{"q": "b" "v": 2},\n{"q": "c", "v": 3}\n{"q": "d", "v": 4},]'
     path = put(tmp_path, "a.json", text)
     assert [v["q"] for v in values(path)] == ["a", "c", "d"]
-    assert bad(path) == [(None, "malformed_document"), (2, "malformed_json")]
+    assert bad(path) == [(2, "malformed_json"), (None, "malformed_document")]  # no comma after the third
 
 
 def test_a_cut_off_array_keeps_its_whole_rows_and_says_that_it_was_cut(tmp_path: Path) -> None:
     path = put(tmp_path, "a.json", '[{"q": "a"}, {"q": "b"}, {"q": "c')
     assert [v["q"] for v in values(path)] == ["a", "b"]
     assert [reason for _, reason in bad(path)] == ["malformed_document", "malformed_json", "truncated_document"]
+
+
+@pytest.mark.parametrize("indent", [None, 0, 2])
+def test_an_array_is_cut_into_rows_wherever_its_blocks_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, indent: int | None
+) -> None:
+    odd = ["}, {", "]", '"', "\\", '\\"', "\n\t", "长", "", "a\\\\", "[1,", "x" * 300]
+    rows = [{"q": text, "n": [n, -1.5e3, None, True, {"a": [text]}]} for n, text in enumerate(odd * 3)]
+    path = put(tmp_path, "a.json", json.dumps(rows, ensure_ascii=False, indent=indent))
+    monkeypatch.setattr(unpack, "CHUNK", 61)
+    monkeypatch.setattr(unpack, "PROBE", 61)
+    for block in range(1, 200, 7):
+        monkeypatch.setattr(array, "BLOCK", block)
+        assert values(path) == rows
+    assert [row.number for row in read(path)] == list(range(1, len(rows) + 1))
+
+
+def test_an_array_that_holds_more_than_objects_is_read_to_its_end(tmp_path: Path) -> None:
+    rows = [{"q": "a"}, {"q": "b"}, ["c", "d"], "e", {"q": "f"}]
+    path = put(tmp_path, "a.json", json.dumps(rows))
+    assert values(path) == rows
+    assert bad(path) == []
+    path = put(tmp_path, "joined.json", json.dumps(rows[:2]) + " " + json.dumps(rows[4:]))
+    assert values(path) == [rows[0], rows[1], rows[4]]
+    assert [row.number for row in read(path)] == [1, 2, 3]
+    path = put(tmp_path, "b.json", '[{"q": "a"}, {"q": "two\nlines"}, {"q": NaN, "b": 1}]')
+    assert [v["q"] for v in values(path)][:2] == ["a", "two\nlines"]
+    assert len(values(path)) == 3
+
+
+@pytest.mark.parametrize(("between", "end"), [(",,", ""), (" ", ""), (",", ",\n")])
+def test_an_array_with_wrong_commas_is_said_to_be_broken_and_its_rows_are_read(
+    tmp_path: Path, between: str, end: str
+) -> None:
+    path = put(tmp_path, "a.json", f'[{{"q": "a"}}{between}{{"q": "b"}}{end}]')
+    assert [v["q"] for v in values(path)] == ["a", "b"]
+    assert bad(path) == [(None, "malformed_document")]
+
+
+def test_text_between_the_rows_of_an_array_is_told_and_the_rows_are_read(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.json", '[{"q": "a"}, {"q": "said "no" to it"}, {"q": "c"}]')
+    assert [v["q"] for v in values(path)] == ["a", "c"]
+    assert (2, "malformed_json") in bad(path)
 
 
 def test_a_long_array_is_walked_as_it_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

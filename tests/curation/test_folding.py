@@ -7,9 +7,9 @@ import random
 import numpy as np
 import pytest
 
-from curation.folding import content_hashes
+from curation.folding import hashes
 from curation.normalise import normalise, unsettled
-from curation.record import ROLES, Turn, content_hash
+from curation.record import ROLES, Turn, content_hash, prompt_group
 from curation.utf8 import strings
 
 CHARACTERS = [chr(code) for code in range(0x20200) if not 0xD800 <= code < 0xE000]
@@ -30,7 +30,20 @@ def every() -> list[list[Turn]]:
 
 
 def test_every_character_folds_as_it_does_alone(every: list[list[Turn]]) -> None:
-    assert content_hashes(*flat(every)) == [content_hash(turns) for turns in every]  # type: ignore[arg-type]
+    found = hashes(*flat(every))  # type: ignore[arg-type]
+    assert found.contents == [content_hash(turns) for turns in every]
+    assert found.prompts.to_pylist() == [prompt_group(turns) for turns in every]
+
+
+@pytest.mark.parametrize("word", ["a", "é", "e\u0301"], ids=["plain", "tabled", "combining"])
+def test_the_prompt_ends_where_the_last_answer_begins(word: str) -> None:
+    user, answer, system = ("user", word), ("assistant", word), ("system", word)
+    talks = [[user, answer, user, answer], [user, answer, user], [answer], [], [system, answer], [user]]
+    found = hashes(*flat(talks)).prompts.to_pylist()  # type: ignore[arg-type]
+    assert found == [prompt_group(turns) for turns in talks]
+    assert found[2] is found[3] is None
+    assert found[1] == prompt_group([user])
+    assert len({*found[:2], *found[4:]}) == 3  # the second and the last have the same prompt
 
 
 def test_a_record_that_is_said_to_be_settled_is_left_as_it_is(every: list[list[Turn]]) -> None:

@@ -15,7 +15,7 @@ from curation import compare, fuzzy, shards
 from curation.engine import Engine
 from curation.fuzzy.minhash import band_hashes, permutations
 from curation.fuzzy.sign import Signing, sign
-from curation.record import RECORD, content_hash, id_bytes, ids, record_id
+from curation.record import RECORD, content_hash, id_bytes, ids, prompt_group, record_id
 from curation.text import tokens
 
 Conversation = list[tuple[str, str]]
@@ -42,6 +42,7 @@ def table(source: str, conversations: list[Conversation], first: int = 0) -> pa.
     columns = {
         "id": ids([record_id(source, n, h) for n, h in zip(names, hashes, strict=True)]),
         "content_hash": ids(list(hashes)),
+        "prompt_group": [prompt_group(turns) for turns in conversations],
         "source": [source] * len(names),
         "source_id": names,
         "licence": pa.nulls(len(names), pa.string()),

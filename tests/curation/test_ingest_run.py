@@ -221,7 +221,17 @@ GIVEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("lines", [ODD, TALKS, GIVEN])
+MORE = [
+    '{"instruction": "q", "output": "a", "rank": 0.5, "tags": ["x", "\\n"], "of": {"a": {"b": null}}, "when": null}',
+    '{"instruction": "r", "output": "b", "rank": 1, "tags": [], "of": {}, "when": "2024"}',
+]
+LONGER = [
+    '{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}], "extra": [1.5]}',
+    '{"conversations": [{"from": "human", "value": "r"}], "extra": {"of": 2}}',
+]
+
+
+@pytest.mark.parametrize("lines", [ODD, TALKS, GIVEN, MORE, LONGER])
 def test_lines_read_as_columns_become_the_records_that_they_become_one_by_one(tmp_path: Path, lines: list[str]) -> None:
     whole = Lines("f", 1, len(lines), "".join(line + "\n" for line in lines).encode())
     found = columns(whole)
@@ -249,6 +259,22 @@ def test_lines_read_as_columns_become_the_records_that_they_become_one_by_one(tm
 )
 def test_lines_that_one_plan_cannot_read_are_left_to_the_readers(line: str) -> None:
     assert columns(Lines("f", 1, 2, f"{GOOD}{line}\n".encode())) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"messages": [{"role": "user", "content": "q", "weight": 0}], "extra": [1]}',
+        '{"messages": [{"role": "user", "content": "q"}], "extra": [{"a": 1, "a": 2}]}',
+        '{"messages": [{"role": "user", "content": "q"}], "extra": ["\\ud83d"]}',
+        '{"messages": [{"role": "user", "content": "q"}], "extra": [1], "more": 1}',
+        '{"messages": [{"role": "user", "content": "q"}]}',
+    ],
+)
+def test_what_the_columns_would_pass_over_is_left_to_the_readers(line: str) -> None:
+    good = '{"messages": [{"role": "user", "content": "q"}], "extra": [1]}'
+    assert columns(Lines("f", 1, 1, f"{good}\n".encode())) is not None
+    assert columns(Lines("f", 1, 2, f"{good}\n{line}\n".encode())) is None
 
 
 # Rows that hold nothing to learn from, whatever reads them.

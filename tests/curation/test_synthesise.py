@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation import shards
-from curation.record import RECORD, Turn, content_hash, ids, record_id
+from curation.record import RECORD, Turn, content_hash, ids, prompt_group, record_id
 from curation.synthesise import Settings, run, select
 from curation.synthesise.gate import gate, text_reason
 from curation.synthesise.prompt import load, messages
@@ -109,6 +109,7 @@ def catalog(root: Path, turns: list[list[Turn]], skill: str = "math") -> Path:
     hashes = [content_hash(t) for t in turns]
     columns = {
         "id": ids([record_id("sums", str(n), h) for n, h in enumerate(hashes)]), "content_hash": ids(list(hashes)),
+        "prompt_group": [prompt_group(t) for t in turns],
         "source": ["sums"] * len(turns), "source_id": [str(n) for n in range(len(turns))], "licence": ["MIT"] * len(turns),
         "turns": [[{"role": r, "content": c} for r, c in t] for t in turns], "parent_id": ids([None] * len(turns)),
         "meta": ["{}"] * len(turns),

@@ -61,7 +61,7 @@ def build(folder: Path, rows: list[tuple[str, list[Turn]]] | None = None) -> Pat
     counts = tokens.prepare(tokens.Settings(tokenizer="qwen", template="sus"))(pa.table({"id": ids, "turns": said}))
     none = pa.nulls(len(rows), pa.string())
     parts = pa.table(
-        [ids, record.ids(hashes), ["made"] * len(rows), [str(n) for n in range(len(rows))], ["CC0-1.0"] * len(rows), said, none, none],
+        [ids, record.ids(hashes), [record.prompt_group(turns) for _, turns in rows], ["made"] * len(rows), [str(n) for n in range(len(rows))], ["CC0-1.0"] * len(rows), said, none, none],
         names=RECORD.names,
     )  # fmt: skip
     domains = pa.table(

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer
 
-from curation.record import RECORD, content_hash, ids, record_id
+from curation.record import RECORD, content_hash, ids, prompt_group, record_id
 from curation.template import SUS
 from mixtures.proxy.local import Proxies, Settings, prepare
 from mixtures.proxy.packing import packed
@@ -51,7 +51,7 @@ def write_catalog(path: Path) -> Path:
             content = content_hash(turns)
             name = record_id(kind, str(number), content)
             plain = [{"role": role, "content": text} for role, text in turns]
-            rows.append((name, content, kind, str(number), "", plain, None, "{}"))
+            rows.append((name, content, prompt_group(turns), kind, str(number), "", plain, None, "{}"))
             domains.append((kind, kind, 20, 15))
     columns = [
         ids(list(c)) if RECORD.field(i).type == pa.uuid() else pa.array(c, RECORD.field(i).type)
