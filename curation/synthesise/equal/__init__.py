@@ -36,7 +36,7 @@ def equal(reference: str, answer: str, symbolic: Compare) -> Equal:
     return _compare(left, right, symbolic, DEPTH)
 
 
-def _compare(left: str, right: str, symbolic: Compare, depth: int) -> Equal:
+def _compare(left: str, right: str, symbolic: Compare, depth: int) -> Equal:  # noqa: PLR0911 - one return a rule
     if left == right:
         return Equal(equal=True, method="choice" if letters(left) else "text")
     chosen = letters(left), letters(right)
