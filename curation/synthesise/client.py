@@ -1,181 +1,279 @@
-"""Asks OpenAI-compatible endpoints: bounded concurrency, retries with jitter, dead endpoints dropped."""
+"""Asks a fleet of endpoints: each pulls work as it has room, failed work is asked again, what dies is dropped.
+
+An endpoint keeps `concurrency` slots. It is checked every `health_seconds`, and at once when a connection breaks; when it is
+not well its slots end, their questions go back, and it is taken in again as soon as a check passes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import random
-import ssl
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Protocol
 
-import httpx
-import orjson
+import aiohttp
 from loguru import logger
 
-from curation.synthesise.journal import Reply
+from curation.synthesise.endpoint import CUT, HTTP, Endpoint, Failed, Misfit, Refused
 from curation.synthesise.settings import Settings
+from curation.synthesise.work import GUILTY, Job, Question, Work
 
-DEATHS = 3  # connections refused in a row before an endpoint counts as dead
-HEALTH_SECONDS = 10.0
-MAX_WAIT = 60.0  # seconds between two attempts
-RETRY_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-REFUSED_STATUS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-TEXT_LIMIT = 300  # characters of an endpoint's complaint that are kept
-
-
-@dataclass(frozen=True)
-class Question:
-    """One record to ask."""
-
-    key: str
-    messages: list[dict[str, str]]
-    seed: int
+MAX_WAIT = 30.0  # seconds between two attempts, before jitter
+TOLERATED = 2  # health checks in a row that a server with work may miss
+HOPELESS = 20  # questions in a row that no endpoint answered: after `patience` seconds of that a run ends
+Read = Callable[[bytes, str], Any]  # body of a reply, server → what is kept; raises ValueError, KeyError … for garbage
 
 
-@dataclass
-class Endpoint:
-    """One server and how it fares."""
+class Sink(Protocol):
+    """Takes what becomes of each question, one of the first three; `cut` notes that an endpoint died of it, perhaps."""
 
-    url: str
-    under_way: int = 0
-    refused: int = 0
-    said: str = ""
-    alive: bool = field(default=True)
+    def done(self, key: str, value: Any) -> None:
+        """Take a reply, read."""
+
+    def refused(self, key: str, error: str) -> None:
+        """Take a complaint: no endpoint will ever accept this request."""
+
+    def failed(self, key: str, error: str) -> None:
+        """Take note that all attempts failed; the next run asks again."""
+
+    def cut(self, key: str) -> None:
+        """Take note that an endpoint died while it had this question."""
 
 
-class Unanswered(Exception):  # noqa: N818 - not an error of the run: the record is asked again by the next one
-    """All attempts at one record failed."""
+async def ask(questions: Iterable[Question], settings: Settings, sink: Sink, read: Read) -> None:
+    """Ask every question and hand what becomes of it to `sink`.
 
-
-async def ask(
-    questions: Iterable[Question], settings: Settings, done: Callable[[Reply], None], failed: Callable[[str], None]
-) -> None:
-    """Ask every question and hand each reply to `done`, each record that got none to `failed`.
-
-    Raises ConnectionError when no endpoint answers (at the start, or after the last one died) and ValueError when
-    an endpoint does not serve the model.
+    Raises ConnectionError when no endpoint answers (at the start, or for `patience` seconds) and ValueError when an
+    endpoint does not serve the model, or the first replies all are refusals.
     """
     token = os.environ.get(settings.api_key_env, "") or "none"
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    context = ssl.create_default_context()  # made once: it costs more than a request
-
-    def session() -> httpx.AsyncClient:
-        return httpx.AsyncClient(timeout=settings.timeout, headers=headers, verify=context)
-
-    endpoints = [Endpoint(url.rstrip("/")) for url in settings.endpoints]
-    async with session() as client:
-        await asyncio.gather(*(_check(client, e, settings.model) for e in endpoints))
-    _alive(endpoints)
-    queue = iter(questions)
-
-    async def worker() -> None:
-        async with session() as client:  # of its own: httpx walks its whole pool for every request
-            for question in queue:  # shared: each question goes to one worker
-                try:
-                    done(await _answer(client, endpoints, question, settings))
-                except Unanswered as error:
-                    logger.warning(f"no answer after {settings.retries + 1} attempts: {error}")
-                    failed(question.key)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(settings.concurrency):
-                group.create_task(worker())
-    except* ConnectionError as errors:
-        raise ConnectionError(str(errors.exceptions[0])) from errors.exceptions[0]
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        timeout=aiohttp.ClientTimeout(total=settings.timeout),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    ) as session:
+        fleet = _Fleet(Work(questions), settings, sink, read, session)
+        await fleet.open()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fleet.grow(group))
+        except* (ConnectionError, ValueError, OSError) as errors:
+            raise _first(errors) from None
+        fleet.close()
 
 
-async def _check(client: httpx.AsyncClient, endpoint: Endpoint, model: str) -> None:
-    try:
-        response = await client.get(f"{endpoint.url}/models", timeout=HEALTH_SECONDS)
-        status, body = response.status_code, response.content
-    except (httpx.HTTPError, TimeoutError) as error:
-        endpoint.alive, endpoint.said = False, f"{type(error).__name__} {error}".strip()
-        return
-    if status in REFUSED_STATUS:
-        raise ValueError(
-            f"{endpoint.url} refuses the key (HTTP {status}); set the variable synthesise.api_key_env names"
-        )
-    if status != HTTPStatus.OK:
-        return  # not every server lists its models
-    try:
-        served = [m["id"] for m in orjson.loads(body)["data"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{endpoint.url}/models is no OpenAI-compatible list of models ({error}); does the URL end in /v1?"
-        ) from error
-    if model not in served:
-        raise ValueError(
-            f"{endpoint.url} does not serve {model!r}; it serves {', '.join(map(repr, served))}: set synthesise.model"
-        )
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
-def _alive(endpoints: list[Endpoint]) -> list[Endpoint]:
-    alive = [e for e in endpoints if e.alive]
-    if not alive:
-        said = "; ".join(f"{e.url} ({e.said})" for e in endpoints)
-        raise ConnectionError(
+class _Fleet:
+    """The endpoints at work on one run."""
+
+    def __init__(self, work: Work, settings: Settings, sink: Sink, read: Read, session: aiohttp.ClientSession) -> None:
+        self.work, self.settings, self.sink, self.read, self.session = work, settings, sink, read, session
+        self.endpoints: dict[str, Endpoint] = {}
+        self.well = time.monotonic()  # when an endpoint was last known to be
+        self.unanswered = 0  # since the last answer
+        self.answered = self.well  # when the last answer came
+        self.refusals: dict[str, str] | None = {}  # held back until an answer shows that the run as such is accepted
+
+    async def open(self) -> None:
+        """Check all endpoints for the first time."""
+        found = self._find()
+        await asyncio.gather(*(e.check(self.settings.model) for e in found))
+        if found and not any(e.alive for e in found):
+            raise ConnectionError(self._nobody())
+
+    def close(self) -> None:
+        """Note the refusals of a run that got no answer at all."""
+        self._release()
+
+    def _find(self) -> list[Endpoint]:
+        """Return the endpoints not known yet, those of a folder's *.url files included."""
+        new = []
+        for given in self.settings.endpoints:
+            folder = Path(given)
+            files = sorted(folder.glob("*.url")) if "://" not in given and folder.is_dir() else None
+            for url in [given] if files is None else [f.read_text(encoding="utf-8").strip() for f in files]:
+                url = url.rstrip("/")  # noqa: PLW2901
+                if url and url not in self.endpoints:
+                    self.endpoints[url] = Endpoint(url, self.session)
+                    new.append(self.endpoints[url])
+        return new
+
+    async def grow(self, group: asyncio.TaskGroup) -> None:
+        """Serve every endpoint, also those that come later; ends with the work, or where nobody is left to do it."""
+        tasks = [group.create_task(self._serve(e)) for e in self.endpoints.values()]
+        while not await self._over(self.settings.health_seconds):
+            new = self._find()
+            tasks += [group.create_task(self._serve(e)) for e in new]
+            now = time.monotonic()
+            if any(e.alive for e in self.endpoints.values()):
+                self.well = now
+            elif now - self.well > self.settings.patience:
+                raise ConnectionError(self._nobody())
+
+    def _nobody(self) -> str:
+        said = "; ".join(f"{e.url} ({e.said})" for e in self.endpoints.values()) or "none is configured or known yet"
+        return (
             f"no endpoint answers: {said}. Start one (`vllm serve MODEL --port 8000`) or set synthesise.endpoints to a running "
             "server's /v1 URL, then run again: answers so far are kept"
         )
-    return alive
 
-
-async def _answer(
-    client: httpx.AsyncClient, endpoints: list[Endpoint], question: Question, settings: Settings
-) -> Reply:
-    problem = ""
-    for attempt in range(settings.retries + 1):
-        endpoint = min(_alive(endpoints), key=lambda e: e.under_way)
-        endpoint.under_way += 1
+    async def _over(self, seconds: float) -> bool:
         try:
-            async with asyncio.timeout(settings.timeout):  # httpx's own limits each read, and a server may trickle
-                response = await client.post(f"{endpoint.url}/chat/completions", content=_body(question, settings))
-            status, body = response.status_code, response.content
-            endpoint.refused = 0
-            if status < HTTPStatus.BAD_REQUEST:
-                return _read(question.key, body, settings)
-            problem = f"{endpoint.url}: HTTP {status} {body[:TEXT_LIMIT].decode(errors='replace')}"
-            if status not in RETRY_STATUS:
-                return _rejected(question.key, status, problem)
-        except (httpx.HTTPError, TimeoutError) as error:  # late, refused and cut connections
-            problem = f"{endpoint.url}: {type(error).__name__} {error}"
-            _note(endpoint, error, problem)
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            problem = f"{endpoint.url}: unreadable reply ({type(error).__name__}: {error})"
-        finally:
-            endpoint.under_way -= 1
-        await asyncio.sleep(min(MAX_WAIT, settings.backoff * 2**attempt) * random.uniform(0.5, 1.5))  # noqa: S311
-    raise Unanswered(problem)
+            async with asyncio.timeout(seconds):
+                await self.work.finished.wait()
+        except TimeoutError:
+            return False
+        return True
 
+    async def _serve(self, endpoint: Endpoint) -> None:
+        """Keep an endpoint's slots at work while it is well; look for it now and then while it is not."""
+        while not self.work.finished.is_set():
+            if endpoint.alive:
+                slots = [asyncio.create_task(self._slot(endpoint)) for _ in range(self.settings.concurrency)]
+                try:
+                    await self._watch(endpoint, slots)
+                finally:
+                    for slot in slots:
+                        slot.cancel()
+                    await asyncio.gather(*slots, return_exceptions=True)
+                if not endpoint.alive and not self.work.finished.is_set():
+                    logger.warning(f"endpoint dropped, its questions go back: {endpoint.url} ({endpoint.said})")
+            elif await self._over(self.settings.health_seconds * random.uniform(0.5, 1)):  # noqa: S311
+                return
+            elif await self._check(endpoint):
+                logger.info(f"endpoint is back: {endpoint.url} {endpoint.server}")
 
-def _note(endpoint: Endpoint, error: Exception, problem: str) -> None:
-    if isinstance(error, httpx.ConnectError):
-        endpoint.refused += 1
-        if endpoint.refused >= DEATHS and endpoint.alive:
+    async def _watch(self, endpoint: Endpoint, slots: list[asyncio.Task[None]]) -> None:
+        """Wait until the endpoint is not well, or the work is done; raises what a slot raised."""
+        while endpoint.alive:
+            done, _ = await asyncio.wait(
+                slots, timeout=self.settings.health_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            for slot in done:
+                slot.result()
+            if done or self.work.finished.is_set():
+                return  # a slot ends with the work, or with its endpoint
+            if time.monotonic() - max(endpoint.checked, endpoint.answered) >= self.settings.health_seconds:
+                await self._check(endpoint, TOLERATED)
+
+    async def _check(self, endpoint: Endpoint, tolerated: int = 0) -> bool:
+        try:
+            return await endpoint.check(self.settings.model, tolerated)
+        except Misfit as error:  # it may have been restarted with another model
             endpoint.alive, endpoint.said = False, str(error)
-            logger.warning(f"endpoint dropped after {DEATHS} refused connections: {problem}")
+            return False
 
+    async def _slot(self, endpoint: Endpoint) -> None:
+        """Ask one question after another while the endpoint is well."""
+        while endpoint.alive:
+            job = await self.work.take(lambda: not endpoint.under_way)
+            if job is None:
+                return
+            if not endpoint.alive:  # it died while this slot had nothing to do
+                self.work.again(job)
+                return
+            endpoint.under_way += 1
+            settled, blame = False, True  # a slot that is cancelled sits at an endpoint that died, or the run ends
+            try:
+                settled, blame = await self._ask(endpoint, job)
+            finally:
+                endpoint.under_way -= 1
+                if not settled:
+                    self._back(endpoint, job, blame)
+            if endpoint.failures and endpoint.alive:
+                await asyncio.sleep(self._pause(endpoint.failures - 1))
 
-def _body(question: Question, settings: Settings) -> bytes:
-    fields = {"model": settings.model, "messages": question.messages, **settings.sampling, "seed": question.seed}
-    return orjson.dumps(fields)
+    async def _ask(self, endpoint: Endpoint, job: Job) -> tuple[bool, bool]:
+        """Make one attempt. Returns whether it counts, and, where not, whether the endpoint may have died of the question."""
+        try:
+            body = {"model": self.settings.model, **job.question.body}
+            value = self.read(await endpoint.post(job.question.path, body), endpoint.server)
+        except Refused as error:
+            self._refuse(job, str(error))
+        except Misfit as error:
+            endpoint.alive, endpoint.said = False, str(error)
+            return False, False
+        except aiohttp.ClientConnectorError as error:  # nobody listens there: the question was never sent
+            endpoint.alive, endpoint.said = False, str(error)
+            return False, False
+        except HTTP as error:  # late, or broken
+            if isinstance(error, CUT) and not await self._survived(endpoint):
+                return False, True
+            self._retry(endpoint, job, Failed(f"{endpoint.url}: {type(error).__name__} {error}".strip()))
+        except Failed as error:
+            self._retry(endpoint, job, error)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            self._retry(endpoint, job, Failed(f"{endpoint.url}: unreadable reply ({type(error).__name__}: {error})"))
+        else:
+            self._answer(endpoint, job, value)
+        return True, False
 
+    async def _survived(self, endpoint: Endpoint) -> bool:
+        """Say whether the endpoint is well after a connection broke; one check serves all that broke with it."""
+        broke = time.monotonic()
+        async with endpoint.checking:
+            if endpoint.alive and endpoint.checked <= broke:
+                await self._check(endpoint)
+        return endpoint.alive
 
-def _rejected(key: str, status: int, problem: str) -> Reply:
-    """Note a request that will never be accepted (too long, say). Keys and models are the run's fault, not its."""
-    if status in REFUSED_STATUS or status == HTTPStatus.NOT_FOUND:
-        raise ConnectionError(f"{problem}; check the URL (it ends in /v1), the key and the model")
-    return Reply(key, (), 0, 0, problem)
+    def _answer(self, endpoint: Endpoint, job: Job, value: Any) -> None:
+        endpoint.failures = 0
+        endpoint.answered = self.answered = time.monotonic()
+        self.unanswered = 0
+        self._release()
+        self.sink.done(job.question.key, value)
+        self.work.done()
 
+    def _refuse(self, job: Job, problem: str) -> None:
+        """Note a request that no endpoint will ever accept; where all of them are, the run is at fault and ends."""
+        if self.refusals is None:
+            self.sink.refused(job.question.key, problem)
+        else:
+            self.refusals[job.question.key] = problem
+            if len(self.refusals) >= HOPELESS:
+                raise ValueError(f"the first {HOPELESS} requests were all refused, none is noted as refused: {problem}")
+        self.work.done()
 
-def _read(key: str, data: bytes, settings: Settings) -> Reply:
-    body = orjson.loads(data)
-    choices = tuple((str(c["message"]["content"] or ""), str(c.get("finish_reason"))) for c in body["choices"])
-    if not choices:
-        raise ValueError("no choices")
-    usage = body.get("usage") or {}
-    prompt, output = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
-    return Reply(key, choices[: settings.samples], prompt, output)
+    def _release(self) -> None:
+        for key, error in (self.refusals or {}).items():
+            self.sink.refused(key, error)
+        self.refusals = None
+
+    def _retry(self, endpoint: Endpoint, job: Job, error: Failed) -> None:
+        endpoint.failures += 1
+        endpoint.said = str(error)
+        job.attempts += 1
+        if job.attempts <= self.settings.retries:
+            self.work.again(job, max(error.wait, self._pause(job.attempts - 1)))
+            return
+        self.sink.failed(job.question.key, str(error))
+        self.work.done()
+        self.unanswered += 1
+        silent = time.monotonic() - self.answered
+        if self.unanswered >= HOPELESS and silent > self.settings.patience:
+            raise ConnectionError(
+                f"no endpoint has answered any of {self.unanswered} questions for {silent:,.0f} s; the last said: {error}. Answers so "
+                "far are kept"
+            )
+
+    def _back(self, endpoint: Endpoint, job: Job, blame: bool) -> None:
+        """Give a question back that its endpoint was dropped with: asked last and alone from the second death on."""
+        if blame and not endpoint.alive:
+            job.cuts += 1
+            self.sink.cut(job.question.key)
+            if job.cuts >= GUILTY:
+                self.sink.refused(job.question.key, f"{job.cuts} endpoints died while they had it ({endpoint.said})")
+                self.work.done()
+                return
+        self.work.again(job)
+
+    def _pause(self, failures: int) -> float:
+        return min(MAX_WAIT, self.settings.backoff * 2.0 ** min(failures, 10)) * random.uniform(0.5, 1.5)  # noqa: S311
