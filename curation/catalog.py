@@ -18,7 +18,16 @@ from curation.identity import digest
 from curation.judge import module
 from curation.record import ID, QUARANTINE, RECORD, id_bytes
 
-STAGES = ("exact", "fuzzy", "language", "quality", "skill", "decontaminate", "tokens")  # in the order of the cut
+STAGES = (
+    "exact",
+    "fuzzy",
+    "language",
+    "quality",
+    "skill",
+    "decontaminate",
+    "tokens",
+    "scores",
+)  # in the order of the cut
 SQL = Path(__file__).parent.parent / "sql"
 VIEWS = (
     *("records", "quarantine", "judged", "policy", "ruled", "keepers", "cut", "verdicts", "kept", "funnel"),
@@ -54,6 +63,8 @@ class Policy(BaseModel):
     drop_flags: tuple[str, ...] = Field(
         (), description="quality flags that only annotate by default and shall drop too, e.g. refusal,apology"
     )
+    max_ifd: float = Field(0.0, description="greatest ifd of scores; 0: no limit (1: the question must help)")
+    max_ppl: float = Field(0.0, description="greatest perplexity of scores; 0: no limit")
     min_domain_records: int = Field(200, description="kept records below which a domain joins its language's other")
     max_drop: float = Field(0.9, description="share of its input that one stage may drop before the run stops")
     max_drop_stages: dict[str, float] = Field({}, description="the same for single stages, e.g. {decontaminate: 1.0}")
