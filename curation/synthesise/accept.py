@@ -12,11 +12,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from curation import shards
+from curation import journal, shards
 from curation.engine import Engine, place
-from curation.synthesise import journal, reply
+from curation.journal import Journal
+from curation.synthesise import reply
 from curation.synthesise.equal.symbolic import Symbolic
-from curation.synthesise.journal import Journal
 from curation.synthesise.prompt import Prompts, question
 from curation.synthesise.settings import Settings
 from curation.synthesise.traces import Answered, Row, make

@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from curation import shards
-from curation.synthesise import journal, reply
+from curation import journal, shards
+from curation.journal import Journal
+from curation.synthesise import reply
 from curation.synthesise.accept import offsets, read_prompts
-from curation.synthesise.journal import Journal
 from curation.synthesise.prompt import Prompts
 from curation.synthesise.settings import Settings
 

@@ -11,11 +11,10 @@ from typing import Any
 from loguru import logger
 from tqdm import tqdm
 
-from curation.synthesise.client import ask
-from curation.synthesise.journal import Journal
+from curation.client import Question, ask
+from curation.journal import Journal
 from curation.synthesise.reply import Reply, read
 from curation.synthesise.settings import Settings
-from curation.synthesise.work import Question
 
 
 class Answers:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curation.client import Question
 from curation.identity import digest
 from curation.record import Turn
 from curation.synthesise.settings import Settings
-from curation.synthesise.work import Question
 
 FOLDER = Path(__file__).parent / "prompts"
 LANGUAGES = ("zh", "en")

@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from curation.client import Question
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -19,7 +21,7 @@ class Reply:
     error: str = ""
 
 
-def read(data: bytes, server: str) -> Reply:
+def read(_: Question, data: bytes, server: str) -> Reply:
     """Read a chat completion; raises ValueError, KeyError, TypeError or AttributeError where it is none."""
     body = orjson.loads(data)
     choices = sorted(body["choices"], key=lambda c: c.get("index") or 0)

@@ -14,16 +14,16 @@ from loguru import logger
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from curation import shards
+from curation.client import Question
 from curation.identity import code, digest
+from curation.journal import Journal
 from curation.synthesise.accept import Unit, accept, offsets, read_prompts
 from curation.synthesise.account import Account, Projection, account, project, told
 from curation.synthesise.answers import Answers
-from curation.synthesise.journal import Journal
 from curation.synthesise.prompt import Prompts, load, question
 from curation.synthesise.report import examples, page
 from curation.synthesise.select import select
 from curation.synthesise.settings import Settings
-from curation.synthesise.work import Question
 
 JOURNAL = "journal.jsonl"
 STAGE = "synthesise"

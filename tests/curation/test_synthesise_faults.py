@@ -21,9 +21,9 @@ import pytest
 from endpoint import Cut, Hang, adds, catalog, conversations, serve, settings
 
 from curation import shards
+from curation.journal import Journal, read
 from curation.record import Turn
 from curation.synthesise import Settings, run
-from curation.synthesise.journal import Journal, read
 
 NOBODY = "http://127.0.0.1:9/v1"
 FOLDER = Path(__file__).parent
@@ -115,6 +115,16 @@ def test_an_unreachable_endpoint_is_named_and_a_wrong_model_is_told(tmp_path: Pa
         assert run(tmp_path, file, settings(NOBODY, server.url)).records == 4
         with pytest.raises(ValueError, match="serves 'tiny/model'"):
             run(tmp_path, file, settings(server.url).model_copy(update={"model": "other", "name": "x"}))
+
+
+def test_a_server_that_does_not_know_the_path_or_the_key_is_told_at_once(tmp_path: Path) -> None:
+    file = catalog(tmp_path, conversations(2))
+    for status in (401, 404):
+        with (
+            serve(lambda _question, _times, status=status: (status, "no")) as server,
+            pytest.raises(ValueError, match="/v1"),
+        ):
+            run(tmp_path, file, settings(server.url))
 
 
 def free_port() -> int:

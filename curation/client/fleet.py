@@ -10,40 +10,23 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
 from loguru import logger
 
-from curation.synthesise.endpoint import CUT, HTTP, Endpoint, Failed, Misfit, Refused
-from curation.synthesise.settings import Settings
-from curation.synthesise.work import GUILTY, Job, Question, Work
+from curation.client.contract import Connection, Read, Sink
+from curation.client.endpoint import CUT, HTTP, Endpoint, Failed, Misfit, Refused
+from curation.client.work import GUILTY, Job, Question, Work
 
 MAX_WAIT = 30.0  # seconds between two attempts, before jitter
 TOLERATED = 2  # health checks in a row that a server with work may miss
 HOPELESS = 20  # questions in a row that no endpoint answered: after `patience` seconds of that a run ends
-Read = Callable[[bytes, str], Any]  # body of a reply, server → what is kept; raises ValueError, KeyError … for garbage
 
 
-class Sink(Protocol):
-    """Takes what becomes of each question, one of the first three; `cut` notes that an endpoint died of it, perhaps."""
-
-    def done(self, key: str, value: Any) -> None:
-        """Take a reply, read."""
-
-    def refused(self, key: str, error: str) -> None:
-        """Take a complaint: no endpoint will ever accept this request."""
-
-    def failed(self, key: str, error: str) -> None:
-        """Take note that all attempts failed; the next run asks again."""
-
-    def cut(self, key: str) -> None:
-        """Take note that an endpoint died while it had this question."""
-
-
-async def ask(questions: Iterable[Question], settings: Settings, sink: Sink, read: Read) -> None:
+async def ask(questions: Iterable[Question], settings: Connection, sink: Sink, read: Read) -> None:
     """Ask every question and hand what becomes of it to `sink`.
 
     Raises ConnectionError when no endpoint answers (at the start, or for `patience` seconds) and ValueError when an
@@ -74,7 +57,9 @@ def _first(error: BaseException) -> BaseException:
 class _Fleet:
     """The endpoints at work on one run."""
 
-    def __init__(self, work: Work, settings: Settings, sink: Sink, read: Read, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, work: Work, settings: Connection, sink: Sink, read: Read, session: aiohttp.ClientSession
+    ) -> None:
         self.work, self.settings, self.sink, self.read, self.session = work, settings, sink, read, session
         self.endpoints: dict[str, Endpoint] = {}
         self.well = time.monotonic()  # when an endpoint was last known to be
@@ -135,7 +120,7 @@ class _Fleet:
 
     async def _serve(self, endpoint: Endpoint) -> None:
         """Keep an endpoint's slots at work while it is well; look for it now and then while it is not."""
-        while not self.work.finished.is_set():
+        while not self.work.finished.is_set() and not endpoint.misfit:
             if endpoint.alive:
                 slots = [asyncio.create_task(self._slot(endpoint)) for _ in range(self.settings.concurrency)]
                 try:
@@ -194,12 +179,13 @@ class _Fleet:
     async def _ask(self, endpoint: Endpoint, job: Job) -> tuple[bool, bool]:
         """Make one attempt. Returns whether it counts, and, where not, whether the endpoint may have died of the question."""
         try:
-            body = {"model": self.settings.model, **job.question.body}
-            value = self.read(await endpoint.post(job.question.path, body), endpoint.server)
+            value = await self._value(endpoint, job.question)
         except Refused as error:
             self._refuse(job, str(error))
         except Misfit as error:
-            endpoint.alive, endpoint.said = False, str(error)
+            if self.refusals is not None:  # nobody has answered anything yet: the configuration is wrong
+                raise ValueError(f"{error}; check the URL (it ends in /v1), the key and the model") from error
+            endpoint.alive, endpoint.misfit, endpoint.said = False, True, str(error)
             return False, False
         except aiohttp.ClientConnectorError as error:  # nobody listens there: the question was never sent
             endpoint.alive, endpoint.said = False, str(error)
@@ -210,11 +196,21 @@ class _Fleet:
             self._retry(endpoint, job, Failed(f"{endpoint.url}: {type(error).__name__} {error}".strip()))
         except Failed as error:
             self._retry(endpoint, job, error)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            self._retry(endpoint, job, Failed(f"{endpoint.url}: unreadable reply ({type(error).__name__}: {error})"))
         else:
             self._answer(endpoint, job, value)
         return True, False
+
+    async def _value(self, endpoint: Endpoint, question: Question) -> Any:
+        """Send a question, and the ones that follow from its reply; returns what is read in the end."""
+        value: Any = question
+        while isinstance(value, Question):
+            body = {"model": self.settings.model, **value.body}
+            reply = await endpoint.post(value.path, body)
+            try:
+                value = self.read(value, reply, endpoint.server)
+            except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+                raise Failed(f"{endpoint.url}: unreadable reply ({type(error).__name__}: {error})") from error
+        return value
 
     async def _survived(self, endpoint: Endpoint) -> bool:
         """Say whether the endpoint is well after a connection broke; one check serves all that broke with it."""

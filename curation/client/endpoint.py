@@ -44,6 +44,7 @@ class Endpoint:
     session: aiohttp.ClientSession
     alive: bool = False
     checked: float = 0.0  # monotonic time at which the last health check began
+    misfit: bool = False  # refused the key or the model under way: not asked again in this run
     missed: int = 0  # health checks in a row
     answered: float = 0.0  # monotonic time of its last reply
     under_way: int = 0
@@ -59,7 +60,7 @@ class Endpoint:
         """
         self.checked = time.monotonic()
         try:
-            status, data = await self._get(f"{self.url}/models")
+            status, data = await self._get(self._place("models"))
             if status in RETRY_STATUS:
                 return self._missed(f"HTTP {status} of /models", tolerated)
             owner = "" if status == HTTPStatus.NOT_FOUND else self._owner(status, data, model)
@@ -98,7 +99,7 @@ class Endpoint:
 
     async def _version(self) -> str:
         """Return the version that vLLM and others tell at /version, beside /v1; empty where there is none."""
-        status, data = await self._get(f"{self.url.removesuffix('/v1')}/version")
+        status, data = await self._get(self._place("/version"))
         if status != HTTPStatus.OK:
             return ""
         try:
@@ -108,8 +109,11 @@ class Endpoint:
         return str(told.get("version", ""))[:TEXT_LIMIT] if isinstance(told, dict) else ""
 
     async def post(self, path: str, body: dict[str, Any]) -> bytes:
-        """Send one request; raises Failed, Refused, Misfit, or what aiohttp raises for a broken connection."""
-        async with self.session.post(f"{self.url}/{path}", data=orjson.dumps(body)) as response:
+        """Send one request, to a path below /v1 or, where it begins with /, below the server's root.
+
+        Returns the body of the reply; raises Failed, Refused, Misfit, or what aiohttp raises for a broken connection.
+        """
+        async with self.session.post(self._place(path), data=orjson.dumps(body)) as response:
             data = await self._body(response)
         if response.status < HTTPStatus.BAD_REQUEST:
             return data
@@ -118,6 +122,9 @@ class Endpoint:
             after = response.headers.get("Retry-After", "")
             raise Failed(problem, float(after) if after.isdecimal() else 0.0)
         raise Misfit(problem) if response.status in MISFIT_STATUS else Refused(problem)
+
+    def _place(self, path: str) -> str:
+        return f"{self.url.removesuffix('/v1')}{path}" if path.startswith("/") else f"{self.url}/{path}"
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         if response.content_length is not None and response.content_length <= BODY_LIMIT:
