@@ -20,7 +20,7 @@ SKIPPED = "synthesize: skipped, no endpoint is configured; give one with synthes
 def synthesize(config: Config) -> None:
     """Rewrite the selected turns by the configured endpoints, then judge the accepted traces with the corpus."""
     log = get_run_logger()
-    if not config.synthesise.endpoints:
+    if not config.synthesise.wanted:
         log.warning(SKIPPED)
         return
     report = stage("synthesise", rewrite)(config)
@@ -61,7 +61,7 @@ def plan(config: Config) -> str:
 
 def pending(config: Config) -> list[str]:
     """Return the stages with work to do: none where these settings have been asked of this corpus and answered."""
-    if not config.synthesise.endpoints or (asked(config).is_file() and asked(config).read_text() == request(config)):
+    if not config.synthesise.wanted or (asked(config).is_file() and asked(config).read_text() == request(config)):
         return []
     return ["synthesise", *curate.pending(config)]
 
@@ -78,7 +78,7 @@ def request(config: Config) -> str:
     """
     present = [shards.finished(shards.folder(config.root, "records", name)) for name in curate.sources(config)]
     texts = {m.source: m.output for m in present if m.stage != synthesise.STAGE}
-    judges = {name: getattr(config, name) for name in (*catalog.STAGES, "policy")}
+    judges = {name: getattr(config, name) for name in (*catalog.STAGES, "policy") if name not in curate.ASKED}
     settings = config.synthesise.model_dump(
         mode="json", exclude=set(synthesise.ASKING) - {"where", "turns", "limit", "prompts"}
     )
@@ -87,7 +87,7 @@ def request(config: Config) -> str:
 
 def summary(config: Config) -> str:
     """Return what the traces came to, and where to look."""
-    if not config.synthesise.endpoints:
+    if not config.synthesise.wanted:
         return SKIPPED
     traces = [
         m

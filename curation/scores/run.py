@@ -25,7 +25,7 @@ from curation.judge import VERDICT
 from curation.record import Turn, id_bytes
 from curation.scores.measure import Scores, first, key_of, noted, read
 from curation.scores.settings import Settings
-from curation.server import serve
+from curation.server import reach
 
 STAGE = "scores"
 ATTRIBUTES = [
@@ -156,12 +156,8 @@ def _ask(root: Path, parts: Sequence[_Part], settings: Settings, journal: Journa
         return
     with tqdm(total=total, desc=STAGE, unit=" records", mininterval=0.5, dynamic_ncols=True) as bar:
         answers = _Answers(journal, bar)
-        if settings.endpoints:
-            asyncio.run(ask(chain([one], questions), settings, answers, read))
-            return
-        with serve(settings.server, settings.model, root / "work" / "server") as endpoints:
-            served = settings.model_copy(update={"endpoints": endpoints})
-            asyncio.run(ask(chain([one], questions), served, answers, read))
+        with reach(settings.endpoints, settings.server, settings.model, root / STAGE / "server") as reached:
+            asyncio.run(ask(chain([one], questions), settings.model_copy(update=reached), answers, read))
 
 
 def _questions(part: _Part, settings: Settings, journal: Journal) -> Iterator[Question]:

@@ -5,7 +5,7 @@ file each: a Slurm or Ray rank that does this joins every run whose `endpoints` 
 serve, guard.
 """
 
-from curation.server.serve import serve
+from curation.server.serve import reach, serve
 from curation.server.settings import Server
 
-__all__ = ["Server", "serve"]
+__all__ = ["Server", "reach", "serve"]

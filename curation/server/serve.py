@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
@@ -59,6 +60,19 @@ def serve(settings: Server, model: str, folder: Path) -> Iterator[tuple[str, ...
             _await(server, deadline)
         host = socket.gethostname() if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - asked for
         yield tuple(f"http://{host}:{server.url.rpartition(':')[2]}/v1" for server in running)
+
+
+@contextmanager
+def reach(endpoints: tuple[str, ...], settings: Server, model: str, folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield what a stage's settings are updated with to ask: the endpoints given or, where none are, those of servers started here.
+
+    A server of ours that dies is loading again: a run is to wait for that.
+    """
+    if endpoints:
+        yield {}
+        return
+    with serve(settings, model, folder) as urls:
+        yield {"endpoints": urls, "patience": settings.start_seconds}
 
 
 def default_python() -> Path:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from curation.client import Question, ask
 from curation.journal import Journal
+from curation.server import reach
 from curation.synthesise.reply import Reply, read
 from curation.synthesise.settings import Settings
 
@@ -36,7 +37,10 @@ class Answers:
         with tqdm(
             total=total, initial=self.resumed, desc=self.settings.source, unit=" prompts", mininterval=0.5, dynamic_ncols=True
         ) as self._bar:  # fmt: skip
-            asyncio.run(ask(_joined(first, questions), self.settings, self, read))
+            settings, folder = self.settings, self.journal.path.parent / "server"
+            with reach(settings.endpoints, settings.server, settings.model, folder) as reached:
+                self._began = time.monotonic()  # loading a model is not asking
+                asyncio.run(ask(_joined(first, questions), settings.model_copy(update=reached), self, read))
 
     def known(self, count: int) -> None:
         """Count prompts that an earlier run has the answer to."""

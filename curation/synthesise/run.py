@@ -28,7 +28,7 @@ from curation.synthesise.settings import Settings
 JOURNAL = "journal.jsonl"
 STAGE = "synthesise"
 ASKING = frozenset(
-    {"endpoints", "api_key_env", "concurrency", "timeout", "retries", "backoff", "health_seconds", "patience"}
+    {"endpoints", "server", "api_key_env", "concurrency", "timeout", "retries", "backoff", "health_seconds", "patience"}
     | {"where", "turns", "limit", "prompts", "gpus", "gpu_tokens_per_second", "gpu_hour_price", "expected_tokens"}
 )
 

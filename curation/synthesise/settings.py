@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from curation.server import Server
+
 WHERE = (
     "keep AND lang IN ('zh', 'en') AND list_has_any(skills, ['math', 'reasoning', 'code'])"
     " AND (reference IS NOT NULL OR short)"
@@ -21,8 +23,9 @@ class Settings(BaseModel):
     endpoints: tuple[str, ...] = Field(
         default=(),
         description="OpenAI-compatible servers, base URLs that end in /v1, one or many; or folders of files *.url, read again "
-        "at every health check; none: synthesis is skipped",
+        "at every health check; none, and no server.model: synthesis is skipped",
     )
+    server: Server = Server()
     model: str = Field(default="default", description="the model's name as the endpoint serves it", min_length=1)
     name: str = Field(default="", description="name of the source written; empty: traces-<model>")
     api_key_env: str = Field(
@@ -79,6 +82,11 @@ class Settings(BaseModel):
     expected_tokens: int = Field(
         default=400, description="output tokens a sample, for a projection while fewer than 50 replies are known", ge=1
     )
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anybody to ask."""
+        return bool(self.endpoints or self.server.model)
 
     @property
     def source(self) -> str:
