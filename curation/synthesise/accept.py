@@ -35,6 +35,7 @@ class Unit:
     offsets: tuple[Any, Any]  # of the replies in the journal, int64: as first asked, and with a hint
     instructions: Prompts
     settings: Settings
+    judged: dict[tuple[bytes, int], str]  # id and turn → the answer that the model says equals the reference
 
 
 def accept(units: list[Unit], workers: int) -> None:
@@ -54,7 +55,7 @@ def gate_shard(unit: Unit) -> int:
         for hint, offsets in zip((False, True), unit.offsets, strict=True)
     ]
     answered = (
-        Answered(row, reply.restored(first), reply.restored(second))
+        Answered(row, reply.restored(first), reply.restored(second), unit.judged.get((row["id"], row["turn"])))
         for row, first, second in zip(rows, *replies, strict=True)
     )
     with Symbolic(unit.settings.verify_seconds) as symbolic:

@@ -58,9 +58,17 @@ class Verdict:
 
 
 def gate(
-    samples: Sequence[tuple[str, str]], reference: str | None, language: str, settings: Settings, symbolic: Compare
+    samples: Sequence[tuple[str, str]],
+    reference: str | None,
+    language: str,
+    settings: Settings,
+    symbolic: Compare,
+    judged: str | None = None,
 ) -> list[Verdict]:
-    """Judge the samples (text, finish_reason) of one record; `language` is zh or en."""
+    """Judge the samples (text, finish_reason) of one record; `language` is zh or en.
+
+    `judged` is an answer that counts as equal to the reference though the rules find it different.
+    """
     verdicts = []
     for text, finish in samples:
         reason = text_reason(text, finish, language, settings)
@@ -69,7 +77,7 @@ def gate(
         verdicts.append(Verdict(accepted=reason is None, reason=reason, answer=answer))
     if reference is None:
         return _majority(verdicts, settings, symbolic)
-    return _referenced(verdicts, reference, symbolic)
+    return _referenced(verdicts, reference, symbolic, judged)
 
 
 def text_reason(text: str, finish: str, language: str, settings: Settings) -> str | None:  # noqa: PLR0911 - one return a rule
@@ -106,8 +114,8 @@ def _loops(text: str) -> bool:
     return len(text) >= _WINDOW_TEXT and len({text[i : i + _WINDOW] for i in range(windows)}) < _WINDOW_SHARE * windows
 
 
-def _referenced(verdicts: list[Verdict], reference: str, symbolic: Compare) -> list[Verdict]:
-    memo: dict[str, Equal] = {}
+def _referenced(verdicts: list[Verdict], reference: str, symbolic: Compare, judged: str | None) -> list[Verdict]:
+    memo: dict[str, Equal] = {} if judged is None else {judged: Equal(equal=True, method="judge")}
     for verdict in verdicts:
         if verdict.answer is not None and verdict.answer not in memo:
             memo[verdict.answer] = equal(reference, verdict.answer, symbolic)

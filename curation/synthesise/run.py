@@ -17,6 +17,7 @@ from curation import shards
 from curation.client import Question
 from curation.identity import code, digest
 from curation.journal import Journal
+from curation.synthesise import judge
 from curation.synthesise.accept import Unit, accept, offsets, read_prompts
 from curation.synthesise.account import Account, Projection, account, project, told
 from curation.synthesise.answers import Answers
@@ -94,7 +95,8 @@ def _key(selected: shards.Manifest, instructions: Prompts, settings: Settings) -
     """Return the identity of what a run over these prompts writes. Where it is asked, and how fast, is no part of it."""
     config = settings.model_dump(mode="json", exclude=set(ASKING))
     hashes = instructions.hint_hash if settings.hint else instructions.hash
-    return digest(STAGE, config, hashes, code("curation.synthesise.run"), selected.output)
+    asked = judge.instructions(settings.prompts) if settings.judge else {}
+    return digest(STAGE, config, hashes, asked, code("curation.synthesise.run"), selected.output)
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,19 @@ class _Job:
         answers = Answers(self.journal, self.settings, selected)
         answers.ask(self._missing(answers))
         seconds = time.monotonic() - began
-        self._accept()
+        judged: list[judge.Agreed] = [{} for _ in self.prompts]
+        self._accept(judged)
+        if self.settings.judge:
+            began = time.monotonic()
+            answers.ask(judge.doubts(self._pairs(), self.journal, self.settings))
+            seconds += time.monotonic() - began
+            judged = judge.agreed(self._pairs(), self.journal, self.settings)
+            self._accept(judged)
         if self.settings.hint:
             began = time.monotonic()
             answers.ask(self._hints())
             seconds += time.monotonic() - began
-            self._accept()
+            self._accept(judged)
         return self._finish(projected, answers, seconds)
 
     def _missing(self, answers: Answers) -> Iterator[Question]:
@@ -155,7 +164,7 @@ class _Job:
 
     def _hints(self) -> Iterator[Question]:
         """Yield, with their reference answer, the prompts none of whose samples was accepted."""
-        for path, samples in zip(self.prompts, shards.shard_paths(self.samples), strict=True):
+        for path, samples in self._pairs():
             gated = shards.read_shard(samples, ["parent_id", "turn", "accepted", "method"]).to_pylist()
             asked = {(s["parent_id"].bytes, s["turn"]) for s in gated}
             asked -= {(s["parent_id"].bytes, s["turn"]) for s in gated if s["accepted"]}
@@ -166,19 +175,23 @@ class _Job:
                     hinted = question(row, self.instructions, self.settings, hint=True)
                     yield replace(hinted, cuts=self.journal.cuts[hinted.key])
 
-    def _accept(self) -> None:
-        """Gate every prompt under what the journal holds now."""
+    def _pairs(self) -> list[tuple[Path, Path]]:
+        """Return each shard of prompts with that of its samples."""
+        return list(zip(self.prompts, shards.shard_paths(self.samples), strict=True))
+
+    def _accept(self, judged: list[judge.Agreed]) -> None:
+        """Gate every prompt under what the journal holds now, and what the model was found to agree with."""
         for folder in (self.samples, self.records):
             (folder / shards.MANIFEST).unlink(missing_ok=True)
-        accept([self._unit(number, path) for number, path in enumerate(self.prompts)], self.workers)
+        accept([self._unit(number, path, judged[number]) for number, path in enumerate(self.prompts)], self.workers)
         shards.finish(self.samples, STAGE, self.settings.source, self.key)
 
-    def _unit(self, number: int, path: Path) -> Unit:
+    def _unit(self, number: int, path: Path, judged: judge.Agreed) -> Unit:
         rows = list(read_prompts(path))
         part = f"part-{number:05d}-of-{len(self.prompts):05d}.parquet"
         return Unit(
             path, len(rows), self.samples / part, self.records / part, self.key, self.journal.path,
-            offsets(rows, self.journal, self.instructions, self.settings), self.instructions, self.settings,
+            offsets(rows, self.journal, self.instructions, self.settings), self.instructions, self.settings, judged,
         )  # fmt: skip
 
     def _finish(self, projected: Projection, answers: Answers, seconds: float) -> Report:

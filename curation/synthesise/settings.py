@@ -74,6 +74,11 @@ class Settings(BaseModel):
         default=None, description="accepted samples of one prompt that become records; none: all", ge=1
     )
     verify_seconds: float = Field(default=5.0, description="for one symbolic comparison", gt=0)
+    judge: bool = Field(
+        default=False,
+        description="ask the model itself (judge.zh.txt, judge.en.txt) where most samples agree on an answer unlike the reference; "
+        "accepted so, a sample's method is judge",
+    )
     gpus: int = Field(default=1, description="GPUs behind all endpoints, for the accounting", ge=1)
     gpu_tokens_per_second: float = Field(
         default=6500.0, description="output tokens a second one GPU is expected to make (8B model, H100)", gt=0

@@ -27,6 +27,7 @@ class Answered:
     row: Row
     reply: Reply | None  # None: nobody answered
     hinted: Reply | None = None
+    judged: str | None = None  # the answer that the model says equals the reference, against the rules
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def make(answered: Iterable[Answered], prompts: Prompts, settings: Settings, sym
     """Gate the replies to selected prompts. A hinted reply counts only where the first one gave no accepted sample."""
     samples: list[Row] = []
     for one in answered:
-        own = _samples(one.row, one.reply, prompts, settings, symbolic)
+        own = _samples(one, prompts, settings, symbolic)
         if one.hinted is not None and not any(sample["accepted"] for sample in own):
             own += _hinted(one.row, one.hinted, len(own), prompts, settings, symbolic)
         samples += _limited(own, settings.traces_per_prompt)
@@ -53,14 +54,15 @@ def make(answered: Iterable[Answered], prompts: Prompts, settings: Settings, sym
     return Made(_table(samples, TRACE), _table(records, RECORD))
 
 
-def _samples(row: Row, reply: Reply | None, prompts: Prompts, settings: Settings, symbolic: Compare) -> list[Row]:
+def _samples(one: Answered, prompts: Prompts, settings: Settings, symbolic: Compare) -> list[Row]:
+    row, reply = one.row, one.reply
     made = {"prompt_hash": prompts.hash, "sampling": _sampling(row, prompts, settings, hint=False), "hinted": False}
     if reply is None or not reply.choices:
         text = "" if reply is None else reply.error
         reason = "unanswered" if reply is None else "request_rejected"
         own = [_sample(row, 0, (text, ""), Verdict(accepted=False, reason=reason), settings)]
         return [sample | made | _cost(reply, 0, first=True) for sample in own]
-    verdicts = gate(reply.choices, row["reference"], row["lang"], settings, symbolic)
+    verdicts = gate(reply.choices, row["reference"], row["lang"], settings, symbolic, one.judged)
     return _gated(row, reply, verdicts, settings, made)
 
 
