@@ -31,7 +31,12 @@ NAME = "SmolLM2-135M-Instruct"
 CPU = Server(
     model=MODEL,
     args=("--dtype", "float32", "--enforce-eager", "--max-model-len", "2048", "--max-num-seqs", "32"),
-    env={"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"},
+    env={
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "KMP_BLOCKTIME": "0",
+    },
     gpus=(),
 )
 GSM8K, APE210K = 180, 40  # rows of each
@@ -90,7 +95,7 @@ def test_real_problems_are_rewritten_though_the_server_is_killed_in_the_middle(
 ) -> None:
     url, log = served
     settings = synthesise.Settings(
-        endpoints=(url,), model=NAME, samples=SAMPLES, max_tokens=200, limit=PROMPTS, concurrency=8, patience=600, health_seconds=2.0,
+        endpoints=(url,), model=NAME, samples=SAMPLES, max_tokens=160, limit=PROMPTS, concurrency=12, patience=600, health_seconds=2.0,
         temperature=0.3, where="lang IN ('zh', 'en') AND reference IS NOT NULL",
     )  # fmt: skip
     own = corpus.root / "synthesis" / settings.source
@@ -139,7 +144,6 @@ def test_survivors_are_scored_and_the_scores_are_those_of_transformers(
     print(f"\n{counts} in {time.monotonic() - began:.0f} s")
     assert counts == {"scored": SCORED}
     assert answered(log, "/v1/completions") == SCORED
-    assert scores.run(corpus.root, corpus.root / "corpus.duckdb", settings) == {} or True
     config = corpus.model_copy(update={"scores": settings})
     curate.build_catalog(config)
     assert scores.run(corpus.root, corpus.root / "corpus.duckdb", settings) == {}

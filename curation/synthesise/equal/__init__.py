@@ -78,7 +78,7 @@ def _expressions(left: str, right: str, symbolic: Compare) -> Equal:
 
 
 def _fold(text: str) -> str:
-    text = re.sub(r"(?<![\\\w])\{(\w)\}", r"\1", text.casefold())
+    text = re.sub(r"\\(?=[a-z]{2})", "", re.sub(r"(?<![\\\w])\{(\w)\}", r"\1", text.casefold())).replace("π", "pi")
     if not re.search(r"\d", text):
         text = re.sub(r"(?<=[a-z]{2})-(?=[a-z]{2})", " ", _ARTICLES.sub("", text))
     text = re.sub(r"^(?:it is|it's|[a-z]\s*=(?!=)|是|为)\s*", "", text.strip())

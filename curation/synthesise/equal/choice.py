@@ -12,6 +12,7 @@ _CHOICE = re.compile(
     rf"\s*[:：]?\s*{_LETTERS}\s*(?:项|选项)?(?:(?:is|are) (?:the )?(?:correct|right|true|answer)(?: (?:answer|option|choice))?|正确|是正确的|对)?[.。]?",
     re.IGNORECASE,
 )
+_REASON = re.compile(r"(?<=[A-J)\]])\s*[,;，；]?\s*(?:\b(?:because|since|as)\b|因为?|由于|理由).*$", re.DOTALL)
 _WITH_TEXT = re.compile(
     r"(?:[(\[【]\s*(?P<a>[A-J])\s*[)\]】]\s*[.:、]?|(?P<b>[A-J])\s*[.:、)]|选(?P<c>[A-J])\s)\s*(?P<text>\S.*)",
     re.DOTALL,
@@ -20,7 +21,7 @@ _WITH_TEXT = re.compile(
 
 def letters(text: str) -> str | None:
     """Return the letters of a choice answer in order (C, or ACD), None where the text is no choice."""
-    match = _CHOICE.fullmatch(text)
+    match = _CHOICE.fullmatch(_REASON.sub("", text))
     if match is None:
         with_text = _WITH_TEXT.fullmatch(text)
         return next((with_text[g] for g in "abc" if with_text[g]), None) if with_text else None

@@ -21,8 +21,10 @@ _NUMBER = re.compile(
     rf"|(?P<plain>{_UNSIGNED})(?:\s*(?:e|[x*×]\s*10\s*\^)\s*[{{(]?(?P<exponent>[+-]?\d{{1,4}})[)}}]?)?)"
 )
 _FRAC = re.compile(r"\\frac\s*(?:\{\s*([^{}]*)\s*\}|(\d))\s*(?:\{\s*([^{}]*)\s*\}|(\d))")
+_RECURRING = re.compile(r"(\d{0,9})\.(\d{0,9})\\(?:overline|bar|dot)\s*\{(\d{1,9})\}")
 _LEAD = re.compile(
     r"^(?:about|around|approximately|approx\.?|roughly|nearly|only|exactly|a total of|total|it is|is|are|was|equals?|"
+    r"(?:the )?(?:values?|length|area|sum|total|result|number|price|cost|difference|product) of .{1,24}? (?:is|are|equals)|[a-z] (?:is|equals)|"
     r"大约|约为|约|共计|共有|一共|总共|共|为|是|等于|需要|需|还剩|[a-zα-ω](?:_\{?\w\}?)?\s*[=≈]|[=≈])\s*"
 )
 _NO_UNIT = re.compile(
@@ -62,10 +64,18 @@ def quantity(text: str) -> Quantity | None:
 def _plain(text: str) -> str:
     text = text.replace(r"\times", "x").replace(r"\cdot", "x").replace(r"\div", "/").replace("$ ", "$")
     text = _FRAC.sub(lambda m: f" {m[1] or m[2]}/{m[3] or m[4]}", text)
-    text = re.sub(r"^\s*([+-])\s+(?=\d)", r"\1", text)
+    text = re.sub(r"^\s*([+-])\s+(?=\d)", r"\1", re.sub(r"^(?:负|(?i:minus|negative))\s*(?=[\d.])", "-", text))
+    text = _RECURRING.sub(_recurring, text)
     text = re.sub(r"(?<![\d\w])\(([+-]?\d+)\)", r"\1", text)  # Math23K writes ((2)/(3))
     text = re.sub(r"(?<=\d)\s*比\s*(?=\d)", ":", text)
     return re.sub(r"^-\(([^()]*)\)$", r"-\1", text).casefold().strip(" \t\n。,，;；?？")
+
+
+def _recurring(match: re.Match[str]) -> str:
+    """Write 0.1(6 recurring) as a fraction."""
+    whole, fixed, again = match[1] or "0", match[2], match[3]
+    below = (10 ** len(again) - 1) * 10 ** len(fixed)
+    return f" {int(whole + fixed + again) - int(whole + fixed)}/{below}"
 
 
 def _compound(text: str) -> Quantity | None:

@@ -121,6 +121,7 @@ def latex(text: str) -> str:
     )
     text = re.sub(r"√\s*\(([^()]*)\)|√\s*(\d+|[a-zA-Z])", lambda m: rf"\sqrt{{{m[1] or m[2]}}}", text)
     text = re.sub(r"(?<![\\a-z])sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}", text)
+    text = re.sub(r"(?<![a-zA-Z\\])C_\{?(\d+)\}?\^\{?(\d+)\}?", r"\\binom{\1}{\2}", text)
     text = re.sub(r"\^\(([^()]*)\)", r"^{\1}", text)
     text = re.sub(r"\^(-?\d{2,})", r"^{\1}", text)
     text = re.sub(rf"(?<![\\a-zA-Z])({_WORDS})(?![a-zA-Z])", r"\\\1", text)
