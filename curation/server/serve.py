@@ -121,7 +121,7 @@ def _arguments(settings: Server, model: str) -> list[str]:
 
 def _start(settings: Server, command: list[str], gpus: tuple[str, ...], log: Path) -> _Running:
     port = _free_port()
-    environment = {**os.environ, **QUIET, **settings.env}
+    environment = {**os.environ, **QUIET, **{name: str(value) for name, value in settings.env.items()}}
     for name in ("PYTHONPATH", "VIRTUAL_ENV"):
         environment.pop(name, None)
     if gpus:

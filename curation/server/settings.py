@@ -28,7 +28,7 @@ class Server(BaseModel):
     args: tuple[str, ...] = Field(
         default=(), description="further arguments of vLLM, e.g. --max-model-len,8192,--enforce-eager"
     )
-    env: dict[str, str] = Field(
+    env: dict[str, str | int] = Field(
         default={}, description="environment variables of vLLM, e.g. {VLLM_CPU_KVCACHE_SPACE: 4}"
     )
     host: str = Field(
