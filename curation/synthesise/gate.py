@@ -10,10 +10,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
 from curation.synthesise.answer import final_answer
 from curation.synthesise.equal import Equal, equal
 from curation.synthesise.equal.symbolic import Compare
+from curation.synthesise.prompt import load
 from curation.synthesise.settings import Settings
 
 _MASKED = re.compile(
@@ -40,6 +43,7 @@ _META = re.compile(
 _SENTENCE = re.compile(r"[\n。！？!?]|\.\s")
 _LOOP_LINE = 8  # characters; a shorter line may well be repeated
 _LOOP_TIMES = 4
+_PHRASE = {"en": 40, "zh": 11}  # characters of an instruction's phrase that nobody writes by chance
 _WINDOW = 24  # characters
 _WINDOW_SHARE = 0.5  # of distinct windows, at least, in a text long enough to tell
 _WINDOW_TEXT = 400
@@ -92,9 +96,22 @@ def text_reason(text: str, finish: str, language: str, settings: Settings) -> st
         return "wrong_language"
     if _REFUSAL.search(text):
         return "refusal"
-    if _META.search(text):
+    if _META.search(text) or _echoes(text, language, settings.prompts):
         return "meta_text"
     return "loop" if _loops(text) else None
+
+
+def _echoes(text: str, language: str, prompts: Path | None) -> bool:
+    """Say whether a text repeats its instruction: small models do."""
+    flat = " ".join(text.split())
+    return any(phrase in flat for phrase in _phrases(prompts)[language])
+
+
+@cache
+def _phrases(prompts: Path | None) -> dict[str, list[str]]:
+    """Return the phrases of each language's instruction that are too long to be written by chance."""
+    parts = {lang: re.split(r"[\n.。:：;；,，、]", text) for lang, text in load(prompts).texts.items()}
+    return {lang: [p.strip() for p in of if len(p.strip()) >= _PHRASE[lang]] for lang, of in parts.items()}
 
 
 def _in_language(text: str, language: str) -> bool:

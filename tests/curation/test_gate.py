@@ -13,7 +13,7 @@ from curation.server import reach
 from curation.server.settings import Server
 from curation.synthesise import Settings, run
 from curation.synthesise.equal.symbolic import Symbolic
-from curation.synthesise.gate import Verdict, gate
+from curation.synthesise.gate import Verdict, gate, text_reason
 from curation.synthesise.judge import agrees, conflicts
 from curation.synthesise.reply import Reply
 
@@ -57,6 +57,15 @@ def test_without_a_reference_equal_answers_are_counted_together_whatever_their_f
 def test_an_answer_that_the_model_sides_with_is_accepted_and_says_so() -> None:
     verdicts = judged(["#### a dozen eggs and a hen", "#### 5"], "the whole farm", judged="a dozen eggs and a hen")
     assert [(v.accepted, v.method) for v in verdicts] == [(True, "judge"), (False, "text")]
+
+
+def test_a_text_that_repeats_its_instruction_is_meta_text() -> None:
+    echo = "4. Answer: end with one last line of exactly this form, with nothing after it:\n\n#### 1"
+    assert text_reason(EN + echo, "stop", "en", Settings(model="m")) == "meta_text"
+    assert (
+        text_reason(ZH + "用自己的话说明已知什么、要求什么。\n#### 1", "stop", "zh", Settings(model="m")) == "meta_text"
+    )
+    assert text_reason(EN + "#### 1", "stop", "en", Settings(model="m")) is None
 
 
 def sample(

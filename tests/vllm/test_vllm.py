@@ -98,8 +98,8 @@ def test_real_problems_are_rewritten_though_the_server_is_killed_in_the_middle(
 ) -> None:
     url, log = served
     settings = synthesise.Settings(
-        endpoints=(url,), model=NAME, samples=SAMPLES, max_tokens=160, limit=PROMPTS, concurrency=12, patience=600, health_seconds=2.0,
-        temperature=0.3, where="lang IN ('zh', 'en') AND reference IS NOT NULL",
+        endpoints=(url,), model=NAME, samples=SAMPLES, max_tokens=320, limit=PROMPTS, concurrency=12, patience=600, health_seconds=2.0,
+        temperature=0.3, where="lang IN ('zh', 'en') AND reference IS NOT NULL AND length(question) < 250",
     )  # fmt: skip
     own = corpus.root / "synthesis" / settings.source
     killer = kill_once(log, own / "journal.jsonl", PROMPTS // 3)
