@@ -1,6 +1,6 @@
 """Chain-of-thought requests against a stub with 50 ms latency: Cuvée beside datatrove's InferenceRunner and the openai package.
 
-    python -m benchmarks.synthesis [--prompts 200000] [--peers 4000] [--concurrency 128]
+    python -m benchmarks.synthesis [--prompts 200000] [--peers 1000] [--gated 8000] [--concurrency 128]
 
 Client, stub and journal share the machine. A prompt is a request for four samples of 1.1 kB each.
 """
@@ -41,7 +41,8 @@ def main() -> None:
     """Measure every client and write the section."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--prompts", type=int, default=200_000)
-    parser.add_argument("--peers", type=int, default=4_000, help="prompts that the peers ask")
+    parser.add_argument("--peers", type=int, default=1_000, help="prompts that the peers ask")
+    parser.add_argument("--gated", type=int, default=8_000, help="prompts whose samples are gated")
     parser.add_argument("--concurrency", type=int, default=128)
     parser.add_argument("--work", type=Path, default=Path(".cuvee/bench-synthesis"))
     chosen = parser.parse_args()
@@ -49,7 +50,7 @@ def main() -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     subprocess.run([sys.executable, "-m", "benchmarks.scripts.synthesis_corpus", work, str(chosen.prompts)], check=True)
-    ours = against_stub("Cuvée, whole run", chosen.prompts, [sys.executable, "-m", "benchmarks.scripts.synthesis_ours", work], chosen.concurrency)  # fmt: skip
+    ours = against_stub("Cuvée, whole run", chosen.prompts, [sys.executable, "-m", "benchmarks.scripts.synthesis_ours", work, str(chosen.gated)], chosen.concurrency)  # fmt: skip
     trove = peers.python(
         "synthesis-datatrove", ["datatrove[io]==0.10.1", "aiosqlite", "aiofiles", "xxhash", "orjson", "httpx"]
     )
@@ -96,13 +97,14 @@ def body(ours: Measured, beside: list[Measured], concurrency: int) -> str:
         rows.append([other.name, other.prompts, other.prompts / other.client.wall, 1e3 * cost, 1e3 * other.stub / other.prompts, other.client.peak_mb, f"{cost / each:.1f}×"])  # fmt: skip
     head = ["", "prompts", "prompts a second, wall", "client, CPU-ms a prompt", "stub, CPU-ms a prompt", "resident, MiB", "client CPU to Cuvée's"]  # fmt: skip
     quarters = ", ".join(f"{mib:,.0f}" for mib in told["quarters"])
-    gate = (told["whole_cpu"] - told["cpu"]) / (told["asked"] * SAMPLES)
+    gate, before = told["gate"], told["before"] / told["asked"]
     return (
         f"A stub that answers {SAMPLES} samples after {LATENCY * 1e3:.0f} ms, {concurrency} requests at a time, client and stub on the same machine; "
         f"the peers' figures include the start of their process.\n\n{page.table(head, rows)}\n\n"
         f"Memory of the asking process when 25, 50, 75 and 100% of the journal ({told['journal'] / 1e6:,.0f} MB) was written: {quarters} MiB; "
-        f"peak of the whole run, gate included: {told['peak']:,.0f} MiB. The rest of the run (selecting, projecting, gating, writing "
-        f"{told['records']:,} traces) costs {1e3 * gate:.2f} CPU-ms a sample, in as many processes as there are.\n\n{fleet(each, gate, told['journal'] / told['asked'])}"
+        f"its peak, selecting and gating included: {told['peak']:,.0f} MiB. Selecting the prompts and projecting the cost took {1e3 * before:.2f} CPU-ms "
+        f"a prompt before the first request. Gating and writing takes {1e3 * gate:.2f} CPU-ms a sample (selecting again included), in as many processes as "
+        f"there are.\n\n{fleet(each, gate, told['journal'] / told['asked'])}"
     )
 
 
