@@ -85,5 +85,7 @@ def read_prompts(path: Path) -> Iterator[Row]:
 
 def offsets(rows: list[Row], known: Journal, prompts: Prompts, settings: Settings) -> tuple[Any, Any]:
     """Return where the journal holds the replies to some prompts, -1 where it has none: as first asked, and with a hint."""
+    if not len(known):
+        return known.find([""] * len(rows)), known.find([""] * len(rows))
     found = [known.find([key(row, prompts, settings, hint=hint) for row in rows]) for hint in (False, True)]
     return found[0], found[1]
