@@ -45,7 +45,7 @@ class Connection(asyncio.Protocol):
     """One connection; requests on it come one after the other."""
 
     def __init__(self, delay: float) -> None:
-        self.delay, self.buffer = delay, b""
+        self.delay, self.buffer, self.closes = delay, b"", False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -60,6 +60,7 @@ class Connection(asyncio.Protocol):
             if len(self.buffer) < whole:
                 return
             request, self.buffer = self.buffer[:whole], self.buffer[whole:]
+            self.closes = b"Connection: close" in request[:end]  # datatrove opens a connection for each request
             if request.startswith(b"GET"):
                 self.write(LIST)
             else:
@@ -70,6 +71,8 @@ class Connection(asyncio.Protocol):
         """Send a response where somebody still waits for it."""
         if isinstance(self.transport, asyncio.WriteTransport) and not self.transport.is_closing():
             self.transport.write(data)
+            if self.closes:
+                self.transport.close()
 
 
 async def main() -> None:

@@ -6,14 +6,17 @@ A pure function of the prompts and the journal: it may be killed and run again a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from tqdm import tqdm
 
 from curation import journal, shards
-from curation.engine import Engine, place
 from curation.journal import Journal
 from curation.synthesise import reply
 from curation.synthesise.equal.symbolic import Symbolic
@@ -39,16 +42,25 @@ class Unit:
 
 
 def accept(units: list[Unit], workers: int) -> None:
-    """Gate every unit; a single one needs no process of its own."""
-    if len(units) == 1:
-        gate_shard(units[0])
-    else:
-        samples = sum(unit.rows * unit.settings.samples for unit in units)
-        place(units, gate_shard, Engine(), workers, "gate", samples)
+    """Gate every unit; raises ChildProcessError where a worker was killed (a pool of datatrove's would wait for it for ever)."""
+    workers, total = min(workers, len(units)), sum(unit.rows for unit in units)
+    with tqdm(total=total, desc="gate", unit=" prompts", mininterval=0.5, dynamic_ncols=True) as bar:
+        if workers == 1:
+            for unit in units:
+                bar.update(gate_shard(unit))
+            return
+        try:
+            with ProcessPoolExecutor(workers, get_context("forkserver")) as pool:
+                for rows in pool.map(gate_shard, units):
+                    bar.update(rows)
+        except BrokenProcessPool as error:
+            raise ChildProcessError(
+                "a worker of the gate was killed (out of memory?); run again: what was answered is not asked again"
+            ) from error
 
 
 def gate_shard(unit: Unit) -> int:
-    """Write the samples and the records of one shard of prompts; returns its samples."""
+    """Write the samples and the records of one shard of prompts; returns its prompts."""
     rows = list(read_prompts(unit.prompts))
     replies = [
         journal.read(unit.journal, _keys(rows, unit, hint=hint), offsets)
@@ -62,7 +74,7 @@ def gate_shard(unit: Unit) -> int:
         made = make(answered, unit.instructions, unit.settings, symbolic)
     shards.write_shard(unit.samples, made.samples, unit.key)
     shards.write_shard(unit.records, made.records, unit.key)
-    return int(made.samples.num_rows)
+    return unit.rows
 
 
 def _keys(rows: list[Row], unit: Unit, *, hint: bool) -> list[str]:
@@ -86,5 +98,7 @@ def read_prompts(path: Path) -> Iterator[Row]:
 
 def offsets(rows: list[Row], known: Journal, prompts: Prompts, settings: Settings) -> tuple[Any, Any]:
     """Return where the journal holds the replies to some prompts, -1 where it has none: as first asked, and with a hint."""
+    if not len(known):
+        return known.find([""] * len(rows)), known.find([""] * len(rows))
     found = [known.find([key(row, prompts, settings, hint=hint) for row in rows]) for hint in (False, True)]
     return found[0], found[1]

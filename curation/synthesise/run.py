@@ -154,13 +154,14 @@ class _Job:
     def _missing(self, answers: Answers) -> Iterator[Question]:
         """Yield what the journal has no answer to."""
         for path in self.prompts:
-            rows = list(read_prompts(path))
-            found, _ = offsets(rows, self.journal, self.instructions, self.settings)
-            answers.known(int((found >= 0).sum()))
-            for row, offset in zip(rows, found.tolist(), strict=True):
-                if offset < 0:
-                    asked = question(row, self.instructions, self.settings)
-                    yield replace(asked, cuts=self.journal.cuts[asked.key])
+            asked = [question(row, self.instructions, self.settings) for row in read_prompts(path)]
+            found = self.journal.find([one.key for one in asked]).tolist()
+            answers.known(sum(offset >= 0 for offset in found))
+            yield from (self._with_cuts(one) for one, offset in zip(asked, found, strict=True) if offset < 0)
+
+    def _with_cuts(self, asked: Question) -> Question:
+        cuts = self.journal.cuts.get(asked.key, 0)
+        return replace(asked, cuts=cuts) if cuts else asked
 
     def _hints(self) -> Iterator[Question]:
         """Yield, with their reference answer, the prompts none of whose samples was accepted."""
@@ -172,8 +173,7 @@ class _Job:
             first, second = offsets(rows, self.journal, self.instructions, self.settings)
             for row, answered, again in zip(rows, first.tolist(), second.tolist(), strict=True):
                 if answered >= 0 and again < 0 and row["reference"] is not None:
-                    hinted = question(row, self.instructions, self.settings, hint=True)
-                    yield replace(hinted, cuts=self.journal.cuts[hinted.key])
+                    yield self._with_cuts(question(row, self.instructions, self.settings, hint=True))
 
     def _pairs(self) -> list[tuple[Path, Path]]:
         """Return each shard of prompts with that of its samples."""

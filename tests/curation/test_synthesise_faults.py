@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -289,6 +290,30 @@ def test_a_run_whose_last_server_is_gone_ends_and_the_next_asks_only_what_was_un
         assert (report.records, report.asked + report.resumed) == (2 * count, count)
         assert report.resumed >= 16
         assert paid_twice(server.asked()).total() <= concurrency
+
+
+def test_kill_dash_nine_of_a_gate_worker_ends_the_run_and_the_next_asks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curation.synthesise.select.SHARD", 10)
+    monkeypatch.setattr("curation.synthesise.select.BATCH", 10)
+    file, killed = catalog(tmp_path, conversations(40)), threading.Event()
+
+    def kill() -> None:
+        while not (children := multiprocessing.active_children()):
+            time.sleep(0.01)
+        os.kill(children[0].pid or 0, signal.SIGKILL)
+        killed.set()
+
+    with serve(adds) as server:
+        threading.Thread(target=kill, daemon=True).start()
+        with pytest.raises(ChildProcessError, match="run again"):
+            run(tmp_path, file, settings(server.url), workers=2)
+        assert killed.is_set()
+        report = run(tmp_path, file, settings(server.url), workers=2)
+        assert len(server.asked) == 40
+    assert (report.asked, report.resumed, report.records) == (0, 40, 80)
+    assert len(list((tmp_path / "records/traces-tiny-model").glob("part-*-of-00004.parquet"))) == 4
 
 
 def test_a_prompt_that_kills_the_server_costs_only_itself_also_over_reruns(tmp_path: Path) -> None:
