@@ -12,6 +12,7 @@ import select
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -27,6 +28,10 @@ _WORDS = r"sqrt|sin|cos|tan|cot|sec|csc|log|ln|exp|pi|infinity|infty"
 _UNIT = re.compile(
     r"(?<=[\d})\]\sπ])\s*(?:[a-z°]{1,3}(?:\^\{?[23]\}?)?(?:/[a-z]{1,3}(?:\^\{?2\}?)?)?|units?|square units?|[\u4e00-\u9fff]{1,4})$"
 )
+
+
+LOOK_SECONDS = 0.2
+PATIENCE = 10  # times the seconds of CPU a pair may take, on the clock
 
 
 class Compare(Protocol):
@@ -58,7 +63,7 @@ class Symbolic:
             try:
                 child.stdin.write(json.dumps([reference, answer]).encode() + b"\n")
                 child.stdin.flush()
-                line = self._line(child, self.seconds)
+                line = self._verdict(child)
             except BrokenPipeError:
                 line = b""
             if line not in (b"1\n", b"0\n"):  # late, or dead of the memory limit
@@ -77,6 +82,15 @@ class Symbolic:
             self._stop()
             raise RuntimeError(f"math-verify did not start; try `python {CHILD}` to see why")
         return self._child
+
+    def _verdict(self, child: subprocess.Popen[bytes]) -> bytes:
+        """Wait for an answer while the child has time left: of its own CPU, so that a busy machine makes nothing late."""
+        began, used = time.monotonic(), _cpu_seconds(child.pid)
+        while not (line := self._line(child, min(self.seconds, LOOK_SECONDS))):
+            waited, spent = time.monotonic() - began, _cpu_seconds(child.pid) - used
+            if spent > self.seconds or waited > PATIENCE * self.seconds or child.poll() is not None:
+                break
+        return line
 
     @staticmethod
     def _line(child: subprocess.Popen[bytes], seconds: float) -> bytes:
@@ -102,6 +116,15 @@ class Symbolic:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process; where there is no /proc, the time on the clock."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
+    except OSError:
+        return time.monotonic()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def latex(text: str) -> str:
