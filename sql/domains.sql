@@ -10,7 +10,7 @@ WITH fine AS (
         tokens_n_target_tokens AS n_target_tokens
     FROM cut
     WHERE coalesce(
-        exact_drop, fuzzy_drop, language_drop, quality_drop, skill_drop, decontaminate_drop, tokens_drop
+        exact_drop, fuzzy_drop, language_drop, quality_drop, skill_drop, decontaminate_drop, tokens_drop, scores_drop
     ) IS NULL
 ),
 wider AS (

@@ -1,8 +1,10 @@
 -- one row a stage, in order: rows that came in, rows it dropped first, rows left; records_in = dropped + kept
-WITH stages AS (
-    SELECT unnest(['exact', 'fuzzy', 'language', 'quality', 'skill', 'decontaminate', 'tokens']) AS stage,
-        generate_subscripts(['exact', 'fuzzy', 'language', 'quality', 'skill', 'decontaminate', 'tokens'], 1) AS position
+-- (scores only where anything was scored)
+WITH named AS (
+    SELECT unnest(['exact', 'fuzzy', 'language', 'quality', 'skill', 'decontaminate', 'tokens', 'scores']) AS stage,
+        generate_subscripts(['exact', 'fuzzy', 'language', 'quality', 'skill', 'decontaminate', 'tokens', 'scores'], 1) AS position
 ),
+stages AS (SELECT * FROM named WHERE stage <> 'scores' OR (SELECT count(scores_keep) > 0 FROM judged)),
 drops AS (SELECT stage, count(*) AS dropped FROM kept WHERE NOT keep GROUP BY stage),
 total AS (SELECT count(*) AS records FROM kept),
 counted AS (

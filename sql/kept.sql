@@ -2,7 +2,7 @@
 SELECT
     id,
     source,
-    coalesce(exact_drop, fuzzy_drop, language_drop, quality_drop, skill_drop, decontaminate_drop, tokens_drop) AS reason,
+    coalesce(exact_drop, fuzzy_drop, language_drop, quality_drop, skill_drop, decontaminate_drop, tokens_drop, scores_drop) AS reason,
     reason IS NULL AS keep,
     CASE
         WHEN exact_drop IS NOT NULL THEN 'exact'
@@ -12,5 +12,6 @@ SELECT
         WHEN skill_drop IS NOT NULL THEN 'skill'
         WHEN decontaminate_drop IS NOT NULL THEN 'decontaminate'
         WHEN tokens_drop IS NOT NULL THEN 'tokens'
+        WHEN scores_drop IS NOT NULL THEN 'scores'
     END AS stage
 FROM cut

@@ -25,5 +25,10 @@ SELECT
         WHEN j.tokens_n_tokens > p.max_tokens THEN 'too_long'
         WHEN j.tokens_n_target_tokens < p.min_target_tokens THEN 'no_target_tokens'
     END AS tokens_drop,
-    coalesce(language_drop, quality_drop, skill_drop, decontaminate_drop, tokens_drop) IS NULL AS survives
+    coalesce(language_drop, quality_drop, skill_drop, decontaminate_drop, tokens_drop) IS NULL AS survives,
+    CASE -- after the choice of keepers: only survivors have scores, and a copy of a refused one is as bad
+        WHEN NOT j.scores_keep AND NOT list_contains(p.allow, j.scores_reason) THEN j.scores_reason
+        WHEN p.max_ifd > 0 AND j.scores_ifd > p.max_ifd THEN 'high_ifd'
+        WHEN p.max_ppl > 0 AND j.scores_ppl > p.max_ppl THEN 'high_perplexity'
+    END AS scores_drop
 FROM judged AS j, policy AS p

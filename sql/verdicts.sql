@@ -7,7 +7,8 @@ SELECT id, stage, reason IS NULL AS keep, reason FROM (
         {'stage': 'quality', 'ran': quality_keep, 'reason': quality_drop},
         {'stage': 'skill', 'ran': skill_keep, 'reason': skill_drop},
         {'stage': 'decontaminate', 'ran': decontaminate_keep, 'reason': decontaminate_drop},
-        {'stage': 'tokens', 'ran': tokens_keep, 'reason': tokens_drop}
+        {'stage': 'tokens', 'ran': tokens_keep, 'reason': tokens_drop},
+        {'stage': 'scores', 'ran': scores_keep, 'reason': scores_drop}
     ], recursive := true)
     FROM cut
 )

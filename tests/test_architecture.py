@@ -20,6 +20,7 @@ STAGES = {
     "skill",
     "decontaminate",
     "tokens",
+    "scores",
 }
 FILES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 

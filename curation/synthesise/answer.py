@@ -8,78 +8,92 @@ import re
 SHORT = 40  # characters of a response that is nothing but its answer
 SHORT_WORDS = 5
 META_KEYS = ("ans", "answer", "golden", "final_answer", "target")  # APE210k, GSM8K, CMATH, numina name theirs so
+TAIL = 20_000  # characters at the end of a solution that are looked through: an answer comes last
+LONGEST = 200  # characters after a marker; a longer run is prose
 
-_HASHES = re.compile(r"^\s*#{3,4}\s*([^\n#]+?)\s*$", re.MULTILINE)
+_SPACES = re.compile(r"[^\S\n]+")
+_LINES = re.compile(r"\n\s*\n+")
+_HASHES = re.compile(r"^ ?#{3,4}(?! ?(?:final )?answer\b| ?答案) ?([^\n#]+)$", re.MULTILINE | re.IGNORECASE)
+_TAGGED = re.compile(r"<answer>([^<]{1,400})</answer>", re.IGNORECASE)
+_IS = r"(?:\b(?:is|was|be|becomes|equals)\b(?: (?:therefore|thus|simply|then|indeed|just|clearly))?|=|[:：])"
 _ENGLISH = re.compile(
-    r"\b(?:final answer|correct answer|answer|correct option)\b\s*(?:is|was|will be|=|:)?\s*(?:option\s*)?[:：]?\s*"
-    r"(\S(?:[^\n.。]|\.(?=\S))*)",
+    rf"\b(?:answer|ans|(?:correct|right) (?:option|choice)|final (?:result|value))\b(?: (?:to|for|of) [^.\n:：=]{{1,80}}?)?"
+    rf"[* ]*{_IS}[* ]*(?:(?:is|option|choice|simply)\b ?)?[:：]?[* ]*\n?(\S(?:[^\n.。]|\.(?=\S))*)",
     re.IGNORECASE,
 )
 _CHINESE = re.compile(
-    r"(?:答案|正确选项|结果|故选|因此选|所以选|应选|选择|答)\s*(?:应该)?(?:是|为|选)?\s*[:：]?\s*([^\n。；;]+)"
+    r"(?:(?:最终|正确|最后)?(?:的)?(?:答案|选项|结果)[* ]*(?:应该|应当|应)?(?:就)?(?:是|为|选|[:：】])|答[* ]*[:：]|(?:故|因此|所以|应)(?:本题)?(?:应)?(?:选择|选项|选))"
+    r"[* ]*(?:(?:(?:最终)?答案|结果)(?:是|为)|选项|选|是)?[:：]?[* ]*\n?([^\n。；;<]+)"
 )
-_MARKED_ZH = re.compile(
-    r"(?:(?:最终|正确)?答案\s*(?:应该)?(?:是|为|选|[:：])|正确选项\s*(?:是|为|[:：])|故选|答\s*[:：])"
+_HEADING = re.compile(
+    r"^[# *]*(?:(?:final|correct) )?(?:answer|答案|最终答案)[* :：]*\n([^\n]+)", re.MULTILINE | re.IGNORECASE
 )
-_LONGEST = 200  # characters after a marker; a longer run is prose
+_LETTER = re.compile(r"\b(?:answer|ans|option|choice) ?(\(?[A-J]\)?)\W*\Z", re.IGNORECASE)
+_LAST_LINE = re.compile(r"(?:\A|\n) ?A ?[:：] ?([^\n]+)\Z")  # the verifiers' data ends its solutions on `A: 18`
 
 
 def final_answer(text: str) -> str | None:
     """Return the last marked answer of a solution, None where nothing marks one."""
+    text = tail(text)
+    if tagged := _TAGGED.findall(text):
+        text = tagged[-1]
+        return _tidy(boxed(text) or text)
     if hashes := _HASHES.findall(text):
-        return _tidy(hashes[-1])
-    if boxed := _boxed(text):
-        return _tidy(boxed)
-    found = [(m.start(), m[1]) for m in _ENGLISH.finditer(text) if len(m[1]) <= _LONGEST and _says(m)]
-    found += [
-        (m.start(), after[1])
-        for m in _MARKED_ZH.finditer(text)
-        if (after := _CHINESE.match(text, _marker(text, m))) and len(after[1]) <= _LONGEST
+        return _tidy(boxed(hashes[-1]) or hashes[-1])
+    if found := boxed(text):
+        return _tidy(found)
+    marked = [
+        (m.start(1), m[1]) for p in (_ENGLISH, _CHINESE, _HEADING) for m in p.finditer(text) if len(m[1]) <= LONGEST
     ]
-    return _tidy(max(found)[1]) if found else None
+    if not marked and (letter := _LETTER.search(text)):
+        return _tidy(letter[1])
+    if not marked and (last := _LAST_LINE.search(text)) and not re.search(r"^ ?B ?[:：]", text, re.MULTILINE):
+        marked = [(0, last[1])]
+    return _tidy(max(marked)[1].rstrip(" !！")) if marked else None
 
 
-def _says(match: re.Match[str]) -> bool:
-    """Tell "the answer is 5" and "Answer: 5" from "answer the question"."""
-    return bool(
-        re.search(
-            r"(?:is|was|be|=|:|：)\s*(?:option\s*)?[:：]?\s*$",
-            match[0][: match.start(1) - match.start()],
-            re.IGNORECASE,
-        )
-    )
+def tail(text: str) -> str:
+    """Return the end of a text after any thinking, its white space collapsed (patterns over it stay linear)."""
+    text = text[-TAIL:].rpartition("</think>")[2]
+    return _LINES.sub("\n", _SPACES.sub(" ", text.replace("\r", "\n"))).strip()
 
 
-def _marker(text: str, match: re.Match[str]) -> int:
-    start = match.start()
-    return start + 2 if text[start : start + 2] in {"最终", "正确"} and text[start + 2 : start + 4] == "答案" else start
+def boxed(text: str) -> str | None:
+    r"""Return what the last \boxed holds; of several in the last sentence, all, with commas between."""
+    found: list[str] = []
+    end = 0
+    for match in re.finditer(r"\\f?box(?:ed)?(?![a-z])\s*", text):
+        if match.start() < end:
+            continue  # a box in a box
+        if found and (len(between := text[end : match.start()]) > SHORT or re.search(r"[.。\n]", between)):
+            found = []
+        content, end = _braced(text, match.end())
+        found += [content] if content else []
+    return ", ".join(found) or None
 
 
-def _boxed(text: str) -> str | None:
-    start = text.rfind("\\boxed")
-    if start < 0:
-        return None
-    body = text[start + len("\\boxed") :].lstrip()
-    if not body.startswith("{"):
-        return body.split()[0].strip("$.") if body.split() else None
+def _braced(text: str, start: int) -> tuple[str, int]:
+    if text[start : start + 1] != "{":
+        words = text[start:].split()
+        return (words[0].strip("$.,"), start + len(words[0])) if words else ("", start)
     depth = 0
-    for at, char in enumerate(body):
-        depth += (char == "{") - (char == "}")
+    for at in range(start, len(text)):
+        depth += (text[at] == "{") - (text[at] == "}")
         if depth == 0:
-            return body[1:at]
-    return None
+            return text[start + 1 : at].strip(), at + 1
+    return "", len(text)
 
 
 def _tidy(text: str) -> str | None:
-    text = re.sub(r"\*\*|`", "", text).strip()
-    if match := re.match(r"^[(\[]?([A-J])[)\]](?:[\s.:].*)?$", text):
+    text = re.sub(r"\*\*|`|</?[a-z]+>", "", text).strip()
+    if match := re.match(r"^[(\[]([A-J])[)\]](?:[\s.:].*)?$", text):
         return match[1]
     text = text.strip(" \t\n.。,，;；:：")
     return text or None
 
 
 def reference(response: str, meta: str | None = None) -> str | None:
-    """Return the reference answer of a record: from its meta where a known key holds one, else from its response.
+    """Return the reference answer of a record: from its response where one is marked, else from a known key of its meta.
 
     None where the record has no answer that can be told from its reasoning.
     """

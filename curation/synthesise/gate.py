@@ -10,10 +10,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
 from curation.synthesise.answer import final_answer
 from curation.synthesise.equal import Equal, equal
 from curation.synthesise.equal.symbolic import Compare
+from curation.synthesise.prompt import load
 from curation.synthesise.settings import Settings
 
 _MASKED = re.compile(
@@ -40,6 +43,7 @@ _META = re.compile(
 _SENTENCE = re.compile(r"[\n。！？!?]|\.\s")
 _LOOP_LINE = 8  # characters; a shorter line may well be repeated
 _LOOP_TIMES = 4
+_PHRASE = {"en": 40, "zh": 11}  # characters of an instruction's phrase that nobody writes by chance
 _WINDOW = 24  # characters
 _WINDOW_SHARE = 0.5  # of distinct windows, at least, in a text long enough to tell
 _WINDOW_TEXT = 400
@@ -58,9 +62,17 @@ class Verdict:
 
 
 def gate(
-    samples: Sequence[tuple[str, str]], reference: str | None, language: str, settings: Settings, symbolic: Compare
+    samples: Sequence[tuple[str, str]],
+    reference: str | None,
+    language: str,
+    settings: Settings,
+    symbolic: Compare,
+    judged: str | None = None,
 ) -> list[Verdict]:
-    """Judge the samples (text, finish_reason) of one record; `language` is zh or en."""
+    """Judge the samples (text, finish_reason) of one record; `language` is zh or en.
+
+    `judged` is an answer that counts as equal to the reference though the rules find it different.
+    """
     verdicts = []
     for text, finish in samples:
         reason = text_reason(text, finish, language, settings)
@@ -69,7 +81,7 @@ def gate(
         verdicts.append(Verdict(accepted=reason is None, reason=reason, answer=answer))
     if reference is None:
         return _majority(verdicts, settings, symbolic)
-    return _referenced(verdicts, reference, symbolic)
+    return _referenced(verdicts, reference, symbolic, judged)
 
 
 def text_reason(text: str, finish: str, language: str, settings: Settings) -> str | None:  # noqa: PLR0911 - one return a rule
@@ -84,9 +96,22 @@ def text_reason(text: str, finish: str, language: str, settings: Settings) -> st
         return "wrong_language"
     if _REFUSAL.search(text):
         return "refusal"
-    if _META.search(text):
+    if _META.search(text) or _echoes(text, language, settings.prompts):
         return "meta_text"
     return "loop" if _loops(text) else None
+
+
+def _echoes(text: str, language: str, prompts: Path | None) -> bool:
+    """Say whether a text repeats its instruction: small models do."""
+    flat = " ".join(text.split())
+    return any(phrase in flat for phrase in _phrases(prompts)[language])
+
+
+@cache
+def _phrases(prompts: Path | None) -> dict[str, list[str]]:
+    """Return the phrases of each language's instruction that are too long to be written by chance."""
+    parts = {lang: re.split(r"[\n.。:：;；,，、]", text) for lang, text in load(prompts).texts.items()}
+    return {lang: [p.strip() for p in of if len(p.strip()) >= _PHRASE[lang]] for lang, of in parts.items()}
 
 
 def _in_language(text: str, language: str) -> bool:
@@ -106,8 +131,8 @@ def _loops(text: str) -> bool:
     return len(text) >= _WINDOW_TEXT and len({text[i : i + _WINDOW] for i in range(windows)}) < _WINDOW_SHARE * windows
 
 
-def _referenced(verdicts: list[Verdict], reference: str, symbolic: Compare) -> list[Verdict]:
-    memo: dict[str, Equal] = {}
+def _referenced(verdicts: list[Verdict], reference: str, symbolic: Compare, judged: str | None) -> list[Verdict]:
+    memo: dict[str, Equal] = {} if judged is None else {judged: Equal(equal=True, method="judge")}
     for verdict in verdicts:
         if verdict.answer is not None and verdict.answer not in memo:
             memo[verdict.answer] = equal(reference, verdict.answer, symbolic)

@@ -1,47 +1,46 @@
-"""Runs a synthesis: select, ask what the journal lacks, gate, write the samples and the traces."""
+"""Runs a synthesis: select, ask what the journal lacks, gate, write the samples, the traces and the report."""
 
 from __future__ import annotations
 
-import asyncio
-import os
+import shutil
 import time
-from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
-from tqdm import tqdm
+from loguru import logger
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from curation import shards
+from curation.client import Question
 from curation.identity import code, digest
-from curation.record import RECORD, id_bytes
-from curation.synthesise.client import Question, ask
-from curation.synthesise.equal.symbolic import Symbolic
-from curation.synthesise.journal import Journal, Reply
-from curation.synthesise.prompt import Prompts, language, load, messages
-from curation.synthesise.select import select, split
+from curation.journal import Journal
+from curation.synthesise import judge
+from curation.synthesise.accept import Unit, accept, offsets, read_prompts
+from curation.synthesise.account import Account, Projection, account, project, told
+from curation.synthesise.answers import Answers
+from curation.synthesise.prompt import Prompts, load, question
+from curation.synthesise.report import examples, page
+from curation.synthesise.select import select
 from curation.synthesise.settings import Settings
-from curation.synthesise.traces import SAMPLES, Row, make
 
+JOURNAL = "journal.jsonl"
 STAGE = "synthesise"
-SHARD = 20_000  # prompts a shard
 ASKING = frozenset(
-    {"endpoints", "api_key_env", "concurrency", "timeout", "retries", "backoff", "where", "limit", "prompts"}
+    {"endpoints", "server", "api_key_env", "concurrency", "timeout", "retries", "backoff", "health_seconds", "patience"}
+    | {"where", "turns", "limit", "prompts", "gpus", "gpu_tokens_per_second", "gpu_hour_price", "expected_tokens"}
 )
 
 
 class Report(BaseModel):
-    """What a run did. Tokens and samples cover the whole source; asked, seconds and tokens_per_second this run only."""
+    """What a run did. The account covers the whole source; asked, seconds and tokens_per_second this run only."""
 
     model_config = ConfigDict(frozen=True)
     source: str
-    selected: int
-    asked: int
+    selected: int  # prompts
+    asked: int  # requests answered, hinted ones included
     resumed: int  # answered by an earlier run
     unanswered: int  # every attempt failed; the next run asks them again
     records: int  # traces written
@@ -51,141 +50,163 @@ class Report(BaseModel):
     prompt_tokens: int
     output_tokens: int
     seconds: float
-    tokens_per_second: float
+    tokens_per_second: float  # of output
+    gpu_hours: float  # of all runs: the time in which answers came, times synthesise.gpus
+    cost: float
+    projected: Projection  # before this run
+    account: Account
 
 
-def key(selected: pa.Table, settings: Settings) -> str:
-    """Return the identity of what a run over these records writes. Where it is asked, and how fast, is no part of it."""
-    config = settings.model_dump(mode="json", exclude=set(ASKING))
-    chosen = digest(id_bytes(selected["id"]).tobytes().hex())
-    return digest(STAGE, config, load(settings.prompts).hash, code("curation.synthesise.run"), chosen)
+def plan(root: Path, catalog: Path, settings: Settings) -> Projection:
+    """Return what a run would cost; asks nothing, writes nothing that stays."""
+    own, scratch = root / "synthesis" / settings.source / JOURNAL, _work(root, settings) / "plan"
+    try:
+        select(catalog, settings, scratch)
+        with Journal(own if own.is_file() else scratch / JOURNAL) as journal:
+            return project(shards.shard_paths(scratch), journal, load(settings.prompts), settings)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def run(root: Path, catalog: Path, settings: Settings) -> Report:
+def run(root: Path, catalog: Path, settings: Settings, workers: int = 1) -> Report:
     """Write records/<source>/ and synthesis/<source>/; does nothing where both are finished under the same key.
 
     Raises ConnectionError where no endpoint answers; what was answered until then is kept.
     """
-    selected = select(catalog, settings.where, settings.limit, need_reference=settings.need_reference)
-    if not selected.num_rows:
-        raise ValueError(f"synthesise.where selects no record with a usable question in {catalog}: {settings.where!r}")
-    prompts = load(settings.prompts)
-    run_key = key(selected, settings)
-    output, own = root / "records" / settings.source, root / "synthesis" / settings.source
-    if shards.is_done(output, run_key) and (own / "report.json").is_file():
-        report = Report.model_validate_json((own / "report.json").read_bytes())
-        if not report.unanswered:
-            return report.model_copy(
-                update={"asked": 0, "resumed": report.selected, "seconds": 0.0, "tokens_per_second": 0.0}
-            )
-    with Journal(own / "journal.jsonl") as journal:
-        asked = _ask_missing(selected, prompts, settings, journal)
-        report = Report(source=settings.source, **asked, **_write(root, selected, prompts, settings, journal, run_key))
-    shards.write_atomic(own / "report.json", orjson.dumps(report.model_dump(), option=orjson.OPT_INDENT_2))
+    own, instructions = root / "synthesis" / settings.source, load(settings.prompts, hint=settings.hint)
+    with Journal(own / JOURNAL) as journal:  # first: it keeps other runs of this source out
+        prompts = _work(root, settings) / "prompts"
+        selected = select(catalog, settings, prompts)
+        job = _Job(
+            own, root / "records" / settings.source, shards.shard_paths(prompts), settings, instructions, journal,
+            _key(selected, instructions, settings), workers,
+        )  # fmt: skip
+        if (report := job.finished()) is None:
+            report = job.do(selected.rows)
+    shutil.rmtree(prompts)
     return report
 
 
-def _ask_missing(selected: pa.Table, prompts: Prompts, settings: Settings, journal: Journal) -> dict[str, Any]:
-    count = Counter[str]()
-    started = time.monotonic()
-    missing = sum(question.key not in journal for question in _questions(selected, prompts, settings))
-    resumed = selected.num_rows - missing
-    with tqdm(
-        total=selected.num_rows,
-        initial=resumed,
-        desc=settings.source,
-        unit=" records",
-        mininterval=0.5,
-        dynamic_ncols=True,
-    ) as bar:
-
-        def done(reply: Reply) -> None:
-            journal.add(reply)
-            count["asked"] += 1
-            count["tokens"] += reply.output_tokens
-            bar.set_postfix_str(
-                f"{count['tokens'] / max(time.monotonic() - started, 1e-3):,.0f} tokens/s", refresh=False
-            )
-            bar.update()
-
-        def failed(_: str) -> None:
-            count["unanswered"] += 1
-            bar.update()
-
-        if missing:
-            todo = (q for q in _questions(selected, prompts, settings) if q.key not in journal)
-            asyncio.run(ask(todo, settings, done, failed))
-    seconds = time.monotonic() - started
-    return {
-        "selected": selected.num_rows, "resumed": resumed, "asked": count["asked"], "unanswered": count["unanswered"],
-        "seconds": seconds, "tokens_per_second": count["tokens"] / seconds if seconds else 0.0,
-    }  # fmt: skip
+def _work(root: Path, settings: Settings) -> Path:
+    return root / "work" / STAGE / settings.source
 
 
-def _questions(selected: pa.Table, prompts: Prompts, settings: Settings) -> Iterator[Question]:
-    for row in _rows(selected):
-        yield _question(row, prompts, settings)
+def _key(selected: shards.Manifest, instructions: Prompts, settings: Settings) -> str:
+    """Return the identity of what a run over these prompts writes. Where it is asked, and how fast, is no part of it."""
+    config = settings.model_dump(mode="json", exclude=set(ASKING))
+    hashes = instructions.hint_hash if settings.hint else instructions.hash
+    asked = judge.instructions(settings.prompts) if settings.judge else {}
+    return digest(STAGE, config, hashes, asked, code("curation.synthesise.run"), selected.output)
 
 
-def _rows(selected: pa.Table) -> Iterator[Row]:
-    for batch in selected.to_batches(max_chunksize=1024):
-        table = pa.Table.from_batches([batch])
-        plain = table.set_column(0, "id", table["id"].cast(pa.binary(16)))
-        yield from plain.to_pylist()
+@dataclass(frozen=True)
+class _Job:
+    """One run over selected prompts."""
 
+    own: Path
+    records: Path
+    prompts: list[Path]
+    settings: Settings
+    instructions: Prompts
+    journal: Journal
+    key: str
+    workers: int
 
-def _question(row: Row, prompts: Prompts, settings: Settings) -> Question:
-    history, _ = split([(t["role"], t["content"]) for t in row["turns"]])
-    body = messages(history, prompts.texts[language(history[-1][1], row["lang"])])
-    seed = (int.from_bytes(row["id"][:8], "big") + settings.seed) % (1 << 31)
-    return Question(digest(body, settings.model, settings.sampling, seed), body, seed)
+    @property
+    def samples(self) -> Path:
+        """The folder of the samples."""
+        return self.own / "samples"
 
+    def finished(self) -> Report | None:
+        """Return the report of an earlier run that left nothing to do."""
+        if not (shards.is_done(self.records, self.key) and shards.is_done(self.samples, self.key)):
+            return None
+        try:
+            report = Report.model_validate_json((self.own / "report.json").read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+        idle: dict[str, Any] = {"asked": 0, "resumed": report.selected, "seconds": 0.0, "tokens_per_second": 0.0}
+        return None if report.unanswered else report.model_copy(update=idle)
 
-def _write(
-    root: Path, selected: pa.Table, prompts: Prompts, settings: Settings, journal: Journal, run_key: str
-) -> dict[str, Any]:
-    """Write the samples, the records and their manifest; returns what was counted."""
-    output, samples = root / "records" / settings.source, root / "synthesis" / settings.source / "samples.parquet"
-    temp = samples.with_name(f".samples.{os.getpid()}.tmp")
-    count, reasons = Counter[str](), Counter[str]()
+    def do(self, selected: int) -> Report:
+        """Ask, gate, and ask again with a hint where that is wanted."""
+        projected = project(self.prompts, self.journal, self.instructions, self.settings)
+        logger.info(told(projected))
+        began = time.monotonic()
+        answers = Answers(self.journal, self.settings, selected)
+        answers.ask(self._missing(answers))
+        seconds = time.monotonic() - began
+        judged: list[judge.Agreed] = [{} for _ in self.prompts]
+        self._accept(judged)
+        if self.settings.judge:
+            began = time.monotonic()
+            answers.ask(judge.doubts(self._pairs(), self.journal, self.settings))
+            seconds += time.monotonic() - began
+            judged = judge.agreed(self._pairs(), self.journal, self.settings)
+            self._accept(judged)
+        if self.settings.hint:
+            began = time.monotonic()
+            answers.ask(self._hints())
+            seconds += time.monotonic() - began
+            self._accept(judged)
+        return self._finish(projected, answers, seconds)
 
-    def tables(writer: pq.ParquetWriter, symbolic: Symbolic) -> Iterator[pa.Table]:
-        for start in range(0, selected.num_rows, SHARD):
-            rows = tqdm(
-                _rows(selected.slice(start, SHARD)),
-                desc="gate",
-                unit=" records",
-                total=min(SHARD, selected.num_rows - start),
-            )
-            answered = ((row, journal.get(_question(row, prompts, settings).key)) for row in rows)
-            made = make(answered, prompts, settings, symbolic)
-            writer.write_table(made.samples)
-            reasons.update(r for r in made.samples["reason"].to_pylist() if r is not None)
-            count.update(_totals(made.samples))
-            yield made.records
+    def _missing(self, answers: Answers) -> Iterator[Question]:
+        """Yield what the journal has no answer to."""
+        for path in self.prompts:
+            asked = [question(row, self.instructions, self.settings) for row in read_prompts(path)]
+            found = self.journal.find([one.key for one in asked]).tolist()
+            answers.known(sum(offset >= 0 for offset in found))
+            yield from (self._with_cuts(one) for one, offset in zip(asked, found, strict=True) if offset < 0)
 
-    try:
-        with (
-            pq.ParquetWriter(temp, SAMPLES, compression="zstd") as writer,
-            Symbolic(settings.verify_seconds) as symbolic,
-        ):
-            records = shards.write_tables(output, run_key, tables(writer, symbolic), RECORD)
-        temp.replace(samples)
-    finally:
-        temp.unlink(missing_ok=True)
-    facts: dict[str, int | float | str] = {"samples": count["samples"], "accepted": count["accepted"]}
-    facts |= {f"rejected.{reason}": number for reason, number in sorted(reasons.items())}
-    shards.finish(
-        output, STAGE, settings.source, run_key, facts | {"model": settings.model, "prompt_hash": prompts.hash}
-    )
-    return {"records": records, "reasons": dict(sorted(reasons.items())), **count}
+    def _with_cuts(self, asked: Question) -> Question:
+        cuts = self.journal.cuts.get(asked.key, 0)
+        return replace(asked, cuts=cuts) if cuts else asked
 
+    def _hints(self) -> Iterator[Question]:
+        """Yield, with their reference answer, the prompts none of whose samples was accepted."""
+        for path, samples in self._pairs():
+            gated = shards.read_shard(samples, ["parent_id", "turn", "accepted", "method"]).to_pylist()
+            asked = {(s["parent_id"].bytes, s["turn"]) for s in gated}
+            asked -= {(s["parent_id"].bytes, s["turn"]) for s in gated if s["accepted"]}
+            rows = [row for row in read_prompts(path) if (row["id"], row["turn"]) in asked]
+            first, second = offsets(rows, self.journal, self.instructions, self.settings)
+            for row, answered, again in zip(rows, first.tolist(), second.tolist(), strict=True):
+                if answered >= 0 and again < 0 and row["reference"] is not None:
+                    yield self._with_cuts(question(row, self.instructions, self.settings, hint=True))
 
-def _totals(samples: pa.Table) -> dict[str, int]:
-    first = samples.filter(pc.equal(samples["sample"], 0))  # the prompt is paid for once a record
-    return {
-        "samples": samples.num_rows,
-        "accepted": pc.sum(samples["accepted"]).as_py() or 0,
-        "prompt_tokens": pc.sum(first["prompt_tokens"]).as_py() or 0,
-        "output_tokens": pc.sum(samples["output_tokens"]).as_py() or 0,
-    }
+    def _pairs(self) -> list[tuple[Path, Path]]:
+        """Return each shard of prompts with that of its samples."""
+        return list(zip(self.prompts, shards.shard_paths(self.samples), strict=True))
+
+    def _accept(self, judged: list[judge.Agreed]) -> None:
+        """Gate every prompt under what the journal holds now, and what the model was found to agree with."""
+        for folder in (self.samples, self.records):
+            (folder / shards.MANIFEST).unlink(missing_ok=True)
+        accept([self._unit(number, path, judged[number]) for number, path in enumerate(self.prompts)], self.workers)
+        shards.finish(self.samples, STAGE, self.settings.source, self.key)
+
+    def _unit(self, number: int, path: Path, judged: judge.Agreed) -> Unit:
+        rows = list(read_prompts(path))
+        part = f"part-{number:05d}-of-{len(self.prompts):05d}.parquet"
+        return Unit(
+            path, len(rows), self.samples / part, self.records / part, self.key, self.journal.path,
+            offsets(rows, self.journal, self.instructions, self.settings), self.instructions, self.settings, judged,
+        )  # fmt: skip
+
+    def _finish(self, projected: Projection, answers: Answers, seconds: float) -> Report:
+        counted = account(self.samples)
+        gpu_hours = self.settings.gpus * self.journal.seconds / 3600
+        facts: dict[str, int | float | str] = {"samples": counted.total.samples, "accepted": counted.total.accepted}
+        facts |= {f"rejected.{reason}": number for reason, number in counted.reasons.items()}
+        facts |= {"model": self.settings.model, "prompt_hash": self.instructions.hash}
+        written = shards.finish(self.records, STAGE, self.settings.source, self.key, facts)
+        report = Report(
+            source=self.settings.source, selected=projected.prompts, asked=answers.answered, resumed=answers.resumed,
+            unanswered=answers.unanswered, records=written.rows, reasons=counted.reasons,
+            **counted.total.model_dump(), seconds=seconds, tokens_per_second=answers.tokens / seconds if seconds else 0.0,
+            gpu_hours=gpu_hours, cost=gpu_hours * self.settings.gpu_hour_price, projected=projected, account=counted,
+        )  # fmt: skip
+        shards.write_atomic(self.own / "report.html", page(report, examples(self.samples, self.records)).encode())
+        shards.write_atomic(self.own / "report.json", orjson.dumps(report.model_dump(), option=orjson.OPT_INDENT_2))
+        return report

@@ -4,50 +4,94 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-WHERE = "keep AND skill IN ('math', 'reasoning') AND lang IN ('zh', 'en') AND parent_id IS NULL"
+from curation.server import Server
+
+WHERE = (
+    "keep AND lang IN ('zh', 'en') AND list_has_any(skills, ['math', 'reasoning', 'code'])"
+    " AND (reference IS NOT NULL OR short)"
+)
 
 
 class Settings(BaseModel):
-    """Which records to rewrite, by whom, and what is accepted."""
+    """Which turns to rewrite, by whom, what is accepted, and what it costs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     endpoints: tuple[str, ...] = Field(
-        default=(), description="base URLs that end in /v1, one or many; none: synthesis is skipped"
+        default=(),
+        description="OpenAI-compatible servers, base URLs that end in /v1, one or many; or folders of files *.url, read again "
+        "at every health check; none, and no server.model: synthesis is skipped",
     )
+    server: Server = Server()
     model: str = Field(default="default", description="the model's name as the endpoint serves it", min_length=1)
     name: str = Field(default="", description="name of the source written; empty: traces-<model>")
     api_key_env: str = Field(
         default="OPENAI_API_KEY", description="environment variable with the key; unset for a local server"
     )
     where: str = Field(
-        default=WHERE, description="SQL over id, source, licence, meta, parent_id, turns, keep, skill, skills, lang"
+        default=WHERE,
+        description="which prompts, a SQL predicate over id, source, licence, meta, turns, keep, skill, skills, lang, and of the "
+        "turn to rewrite question, response, short (120 characters at most, one line), reference (its answer where one can be "
+        "told); the catalog's views may be used: id IN (SELECT id FROM …). Traces are never rewritten",
+    )
+    turns: Literal["last", "all"] = Field(
+        default="last", description="assistant turns that are rewritten, each given the original turns before it"
     )
     limit: int | None = Field(
-        default=None, description="at most this many records, in the order of their ids (a fixed random order)", ge=1
+        default=None, description="at most this many prompts, in the order of their ids (a fixed random order)", ge=1
     )
-    need_reference: bool = Field(default=True, description="select only records whose reference answer can be told")
-    prompts: Path | None = Field(default=None, description="folder with zh.txt and en.txt; none: those of this package")
-    samples: int = Field(default=4, description="samples a record", ge=1)
+    prompts: Path | None = Field(
+        default=None, description="folder with zh.txt and en.txt (and hint.zh.txt, hint.en.txt); none: this package's"
+    )
+    hint: bool = Field(
+        default=False,
+        description="ask again, the reference answer in the instruction, where no sample was accepted; marked `hinted`",
+    )
+    samples: int = Field(default=4, description="samples a prompt", ge=1)
     temperature: float = Field(default=0.7, description="sampling temperature", ge=0)
     top_p: float = Field(default=0.95, description="nucleus", gt=0, le=1)
     max_tokens: int = Field(default=1024, description="output tokens a sample", ge=1)
-    seed: int = Field(default=0, description="added to the seed of each record, which comes from its id")
-    concurrency: int = Field(default=64, description="requests under way at once, over all endpoints", ge=1)
+    seed: int = Field(default=0, description="added to the seed of each prompt, which comes from its record's id")
+    concurrency: int = Field(default=64, description="requests under way at once at each endpoint", ge=1)
     timeout: float = Field(default=300.0, description="seconds for one request", gt=0)
     retries: int = Field(
         default=5, description="further attempts after 429, 5xx, a timeout or an unreadable reply", ge=0
     )
     backoff: float = Field(default=0.5, description="seconds before the first retry; doubles, with jitter", ge=0)
+    health_seconds: float = Field(default=10.0, description="seconds between two health checks of an endpoint", gt=0)
+    patience: float = Field(
+        default=120.0, description="seconds that a run waits for an endpoint once none answers, before it ends", ge=0
+    )
     min_chars: int = Field(default=20, description="shorter samples are rejected", ge=0)
     max_chars: int = Field(default=12_000, description="longer samples are rejected", ge=1)
     min_agreement: float = Field(
         default=0.5, description="without a reference: the share of samples that must agree, more than this", ge=0, lt=1
     )
-    traces_per_prompt: int = Field(default=1, description="accepted samples of one prompt that become records", ge=1)
+    traces_per_prompt: int | None = Field(
+        default=None, description="accepted samples of one prompt that become records; none: all", ge=1
+    )
     verify_seconds: float = Field(default=5.0, description="for one symbolic comparison", gt=0)
+    judge: bool = Field(
+        default=False,
+        description="ask the model itself (judge.zh.txt, judge.en.txt) where most samples agree on an answer unlike the reference; "
+        "accepted so, a sample's method is judge",
+    )
+    gpus: int = Field(default=1, description="GPUs behind all endpoints, for the accounting", ge=1)
+    gpu_tokens_per_second: float = Field(
+        default=6500.0, description="output tokens a second one GPU is expected to make (8B model, H100)", gt=0
+    )
+    gpu_hour_price: float = Field(default=2.5, description="price of one GPU-hour, in your currency", ge=0)
+    expected_tokens: int = Field(
+        default=400, description="output tokens a sample, for a projection while fewer than 50 replies are known", ge=1
+    )
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anybody to ask."""
+        return bool(self.endpoints or self.server.model)
 
     @property
     def source(self) -> str:

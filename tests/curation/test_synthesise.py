@@ -1,174 +1,74 @@
-"""Synthesis against a real HTTP server that speaks the protocol, with faults where a test wants them."""
+"""Synthesis against a real HTTP server: what is selected, asked, accepted and written."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from endpoint import adds, catalog, conversations, serve, settings
 
 from curation import shards
-from curation.record import RECORD, Turn, content_hash, ids, prompt_group, record_id
-from curation.synthesise import Settings, run, select
+from curation.record import RECORD, TRACE, Turn
+from curation.synthesise import Settings, plan, run
 from curation.synthesise.gate import gate, text_reason
-from curation.synthesise.prompt import load, messages
-
-Answer = Callable[[str, int], tuple[int, Any]]  # question, how often it was asked → status, body (or choices' texts)
-
-
-@dataclass
-class Server:
-    """What a test knows of its server."""
-
-    url: str
-    asked: list[str] = field(default_factory=list)  # the last user turn of every request, as it came
-    bodies: list[dict[str, Any]] = field(default_factory=list)
+from curation.synthesise.prompt import leaks, load, messages
+from curation.synthesise.select import select
 
 
-@contextmanager
-def serve(answer: Answer) -> Iterator[Server]:
-    """Serve /v1/models and /v1/chat/completions until the test is over."""
-    server = Server("")
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self.reply(200, {"data": [{"id": "tiny/model"}]})
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            question = body["messages"][-1]["content"]
-            server.asked.append(question)
-            server.bodies.append(body)
-            status, said = answer(question, server.asked.count(question))
-            if isinstance(said, list):
-                choices = [
-                    {"message": {"content": t}, "finish_reason": "length" if t.endswith("…") else "stop"} for t in said
-                ]
-                said = {"choices": choices, "usage": {"prompt_tokens": 50, "completion_tokens": 10 * len(said)}}
-            self.reply(status, said)
-
-        def reply(self, status: int, body: object) -> None:
-            data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
-
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.daemon_threads = True
-    server.url = f"http://127.0.0.1:{httpd.server_port}/v1"
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        httpd.shutdown()
-        httpd.server_close()
-        thread.join()
-
-
-def adds(question: str, _: int) -> tuple[int, list[str]]:
-    """Solve "a + b" rightly twice, wrongly once, and run out of tokens once."""
-    a, b = (int(n) for n in re.findall(r"\d+", question)[:2])
-    good = (
-        f"We are given {a} and {b} and asked for the sum.\nPlan: add them up.\nSolve: {a} + {b} = {a + b}\n#### {a + b}"
-    )
-    return 200, [good, good.replace(f"#### {a + b}", f"#### {a + b + 1}"), good + " ", "We are given…"]
-
-
-def conversations(count: int) -> list[list[Turn]]:
-    """Single-turn additions with a reference answer."""
-    return [
-        [("user", f"What is {i} + {2 * i}?"), ("assistant", f"{i} plus {2 * i}\n#### {3 * i}")]
-        for i in range(1, count + 1)
-    ]
-
-
-def catalog(root: Path, turns: list[list[Turn]], skill: str = "math") -> Path:
-    """Write a catalog with the views a selection reads, over one shard of records."""
-    hashes = [content_hash(t) for t in turns]
-    columns = {
-        "id": ids([record_id("sums", str(n), h) for n, h in enumerate(hashes)]), "content_hash": ids(list(hashes)),
-        "prompt_group": [prompt_group(t) for t in turns],
-        "source": ["sums"] * len(turns), "source_id": [str(n) for n in range(len(turns))], "licence": ["MIT"] * len(turns),
-        "turns": [[{"role": r, "content": c} for r, c in t] for t in turns], "parent_id": ids([None] * len(turns)),
-        "meta": ["{}"] * len(turns),
-    }  # fmt: skip
-    path = root / "records" / "sums" / "part-00000-of-00001.parquet"
-    shards.write_shard(path, pa.table(columns, schema=RECORD), "k")
-    shards.finish(path.parent, "ingest", "sums", "k")
-    file = root / "corpus.duckdb"
-    with duckdb.connect(str(file)) as connection:
-        connection.execute(f"CREATE VIEW records AS SELECT * FROM read_parquet('{path}')")
-        connection.execute("CREATE VIEW kept AS SELECT id, true AS keep FROM records")
-        connection.execute(f"CREATE VIEW skill AS SELECT id, '{skill}' AS skill, ['{skill}'] AS skills FROM records")
-        connection.execute("CREATE VIEW language AS SELECT id, 'en' AS lang FROM records")
-    return file
-
-
-def settings(url: str, **more: Any) -> Settings:
-    """Return settings that never wait long."""
-    return Settings(endpoints=(url,), model="tiny/model", backoff=0.01, timeout=20.0, retries=2, **more)
-
-
-def test_accepted_traces_become_records_and_every_sample_keeps_its_reason(tmp_path: Path) -> None:
+def test_every_accepted_sample_is_a_record_and_every_sample_keeps_its_reason(tmp_path: Path) -> None:
     file = catalog(tmp_path, conversations(5))
     with serve(adds) as server:
         report = run(tmp_path, file, settings(server.url))
-    assert (report.selected, report.asked, report.records, report.samples, report.accepted) == (5, 5, 5, 20, 10)
+    assert (report.selected, report.asked, report.records, report.samples, report.accepted) == (5, 5, 10, 20, 10)
     assert report.reasons == {"not_equal_reference": 5, "truncated": 5}
     assert (report.prompt_tokens, report.output_tokens) == (5 * 50, 5 * 40)
     traces = next(shards.read_shards(tmp_path / "records" / "traces-tiny-model"))
-    assert traces.schema.equals(RECORD)
+    assert traces.schema.remove_metadata().equals(RECORD)
     parents = pq.read_table(tmp_path / "records/sums/part-00000-of-00001.parquet")
-    assert set(traces["parent_id"].to_pylist()) == set(parents["id"].to_pylist())
     question = {
-        str(i): t[0]["content"] for i, t in zip(parents["id"].to_pylist(), parents["turns"].to_pylist(), strict=True)
+        i: t[0]["content"] for i, t in zip(parents["id"].to_pylist(), parents["turns"].to_pylist(), strict=True)
     }
+    assert set(traces["parent_id"].to_pylist()) == set(question)
     for trace in traces.to_pylist():
-        assert trace["turns"][0] == {"role": "user", "content": question[str(trace["parent_id"])]}
+        assert trace["turns"][0] == {"role": "user", "content": question[trace["parent_id"]]}
         assert [t["role"] for t in trace["turns"]] == ["user", "assistant"]
-        meta = json.loads(trace["meta"])
-        assert meta["verified"] is True
-        assert meta["agreement"] == 0.5
-        assert meta["prompt_hash"] == load(None).hash
-    samples = pq.read_table(tmp_path / "synthesis/traces-tiny-model/samples.parquet")
-    assert samples.num_rows == 20
-    assert set(traces["id"].to_pylist()) < set(samples["id"].to_pylist())
+    samples = next(shards.read_shards(tmp_path / "synthesis/traces-tiny-model/samples"))
+    assert samples.schema.remove_metadata().equals(TRACE)
+    assert {s["id"] for s in samples.to_pylist() if s["accepted"]} == set(traces["id"].to_pylist())
+    assert all(
+        (s["text"] is None) == s["accepted"] and (s["reason"] is None) == s["accepted"] for s in samples.to_pylist()
+    )
     assert sum(samples["output_tokens"].to_pylist()) == 200
+
+
+def test_a_trace_tells_model_prompt_sampling_and_server(tmp_path: Path) -> None:
+    file = catalog(tmp_path, conversations(1))
+    with serve(adds) as server:
+        run(tmp_path, file, settings(server.url, temperature=0.3))
+    trace = next(shards.read_shards(tmp_path / "records/traces-tiny-model")).to_pylist()[0]
+    meta = json.loads(trace["meta"])
+    assert (meta["verified"], meta["agreement"], meta["hinted"], meta["parent_source"]) == (True, 0.5, False, "sums")
+    assert (meta["model"], meta["server"], meta["prompt_hash"]) == ("tiny/model", "vllm 0.32.0", load(None).hash)
+    asked = server.bodies[0]
+    assert meta["sampling"] == {k: asked[k] for k in ("temperature", "top_p", "max_tokens", "n", "seed")}
+    assert 0 <= asked["seed"] == int.from_bytes(trace["parent_id"].bytes[:8], "big") % 2**31 + 1
 
 
 def test_a_second_run_asks_nothing_and_writes_the_same_bytes(tmp_path: Path) -> None:
     file = catalog(tmp_path, conversations(4))
     with serve(adds) as server:
         run(tmp_path, file, settings(server.url))
-        path = tmp_path / "records/traces-tiny-model/part-00000-of-00001.parquet"
-        before, count = path.read_bytes(), len(server.asked)
+        written = sorted(tmp_path.glob("*/traces-tiny-model/**/part-*.parquet"))
+        before, count = [path.read_bytes() for path in written], len(server.asked)
+        assert len(written) == 2
         assert run(tmp_path, file, settings(server.url)).asked == 0
-        (path.parent / "manifest.json").unlink()
-        again = run(tmp_path, file, settings(server.url))
-        assert (again.asked, again.resumed, len(server.asked)) == (0, 4, count)
-        assert path.read_bytes() == before
+        (tmp_path / "records/traces-tiny-model/manifest.json").unlink()
+    again = run(tmp_path, file, settings(server.url))  # nobody answers any more, and nobody needs to
+    assert (again.asked, again.resumed, len(server.asked)) == (0, 4, count)
+    assert [path.read_bytes() for path in written] == before
 
 
 def test_other_sampling_parameters_ask_again_but_a_stricter_gate_does_not(tmp_path: Path) -> None:
@@ -180,143 +80,190 @@ def test_other_sampling_parameters_ask_again_but_a_stricter_gate_does_not(tmp_pa
         assert run(tmp_path, file, settings(server.url, temperature=0.1)).asked == 3
 
 
-def test_faults_are_retried_and_a_refused_prompt_costs_only_itself(tmp_path: Path) -> None:
-    def faulty(question: str, times: int) -> tuple[int, Any]:
-        if "What is 1 " in question and times == 1:
-            return 500, "oops"
-        if "What is 2 " in question and times == 1:
-            return 200, "<html>garbage"
-        if "What is 3 " in question:
-            return 400, {"error": {"message": "maximum context length exceeded"}}
-        if "What is 4 " in question and times == 1:
-            return 200, {"choices": []}
-        return adds(question, times)
-
+def test_a_wider_selection_asks_only_what_is_new(tmp_path: Path) -> None:
     file = catalog(tmp_path, conversations(6))
-    with serve(faulty) as server:
-        report = run(tmp_path, file, settings(server.url))
-        assert len(server.asked) == 6 + 3
-        assert (report.records, report.unanswered, report.reasons["request_rejected"]) == (5, 0, 1)
-        (tmp_path / "records/traces-tiny-model/manifest.json").unlink()
-        assert run(tmp_path, file, settings(server.url)).asked == 0
+    with serve(adds) as server:
+        assert run(tmp_path, file, settings(server.url, limit=2)).asked == 2
+        wider = run(tmp_path, file, settings(server.url))
+    assert (wider.asked, wider.resumed, len(set(server.asked)), len(server.asked)) == (4, 2, 6, 6)
 
 
-def test_a_record_nobody_answers_is_named_and_asked_again_by_the_next_run(tmp_path: Path) -> None:
-    down = [True]
-
-    def stubborn(question: str, times: int) -> tuple[int, Any]:
-        return (503, "busy") if down[0] and "What is 2 " in question else adds(question, times)
-
-    file = catalog(tmp_path, conversations(3))
-    with serve(stubborn) as server:
-        first = run(tmp_path, file, settings(server.url))
-        assert (first.unanswered, first.reasons["unanswered"], first.records) == (1, 1, 2)
-        down[0] = False
-        server.asked.clear()
-        second = run(tmp_path, file, settings(server.url))
-        assert (second.asked, second.records, second.unanswered) == (1, 3, 0)
-        assert server.asked == ["What is 2 + 4?"]
-
-
-def test_kill_dash_nine_loses_only_what_was_under_way(tmp_path: Path) -> None:
-    count, concurrency = 60, 4
-
-    def slow(question: str, times: int) -> tuple[int, Any]:
-        time.sleep(0.05)
-        return adds(question, times)
-
-    file = catalog(tmp_path, conversations(count))
-    with serve(slow) as server:
-        config = settings(server.url, concurrency=concurrency)
-        script = (
-            "import sys; from pathlib import Path; from curation.synthesise import Settings, run;"
-            "run(Path(sys.argv[1]), Path(sys.argv[2]), Settings.model_validate_json(sys.argv[3]))"
-        )
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        command = [sys.executable, "-c", script, str(tmp_path), str(file), config.model_dump_json()]
-        with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as child:
-            while len(server.asked) < count // 2 and child.poll() is None:
-                time.sleep(0.01)
-            child.send_signal(signal.SIGKILL)
-        assert child.returncode == -signal.SIGKILL
-        time.sleep(0.3)  # requests that the server still works on
-        before = list(server.asked)
-        report = run(tmp_path, file, config)
-        again = [q for q in server.asked[len(before) :] if q in before]
-        assert len(again) <= concurrency
-        assert report.resumed >= len(before) - concurrency
-        assert report.asked == count - report.resumed
-        assert set(server.asked) == {t[0][1] for t in conversations(count)}
-
-
-def test_a_torn_last_line_of_the_journal_is_asked_again(tmp_path: Path) -> None:
+def test_traces_per_prompt_keeps_the_samples_that_agree_best_and_names_the_others_surplus(tmp_path: Path) -> None:
     file = catalog(tmp_path, conversations(3))
     with serve(adds) as server:
-        run(tmp_path, file, settings(server.url))
-        journal = tmp_path / "synthesis/traces-tiny-model/journal.jsonl"
-        journal.write_bytes(journal.read_bytes()[:-20])
-        (tmp_path / "records/traces-tiny-model/manifest.json").unlink()
-        report = run(tmp_path, file, settings(server.url))
-        assert (report.asked, report.resumed, report.records) == (1, 2, 3)
+        report = run(tmp_path, file, settings(server.url, traces_per_prompt=1))
+    assert (report.records, report.accepted, report.reasons["surplus"]) == (3, 3, 3)
 
 
-def test_an_unreachable_endpoint_is_named_and_a_dead_one_beside_a_live_one_is_dropped(tmp_path: Path) -> None:
-    file = catalog(tmp_path, conversations(2))
-    nobody = "http://127.0.0.1:9/v1"
-    with pytest.raises(ConnectionError, match=re.escape(nobody)) as caught:
-        run(tmp_path, file, settings(nobody))
-    assert "vllm serve" in str(caught.value)
-    with serve(adds) as server:
-        both = settings(server.url).model_copy(update={"endpoints": (nobody, server.url)})
-        assert run(tmp_path, file, both).records == 2
-        with pytest.raises(ValueError, match="serves 'tiny/model'"):
-            run(tmp_path, file, settings(server.url).model_copy(update={"model": "other", "name": "x"}))
-
-
-def test_an_endpoint_that_dies_under_way_keeps_what_it_answered(tmp_path: Path) -> None:
-    file = catalog(tmp_path, conversations(3))
-    with serve(adds) as server:
-        run(tmp_path, file, settings(server.url, limit=2))
-    with pytest.raises(ConnectionError):
-        run(tmp_path, file, settings(server.url))
-    with serve(adds) as other:
-        assert run(tmp_path, file, settings(other.url)).asked == 1
+HISTORY: list[Turn] = [
+    ("system", "You are terse."), ("user", "What is 1 + 1?"), ("assistant", "2"), ("user", "And  what is 5 + 6 ?\n"),
+]  # fmt: skip
 
 
 def test_history_and_system_turn_are_sent_unchanged_after_the_instruction(tmp_path: Path) -> None:
-    history: list[Turn] = [
-        ("system", "You are terse."), ("user", "What is 1 + 1?"), ("assistant", "2"), ("user", "And  what is 5 + 6 ?\n"),
-    ]  # fmt: skip
-    file = catalog(tmp_path, [[*history, ("assistant", "#### 11")]])
+    file = catalog(tmp_path, [[*HISTORY, ("assistant", "#### 11"), ("user", "Thanks!"), ("assistant", "Bye.")]])
     with serve(adds) as server:
-        run(tmp_path, file, settings(server.url))
-    sent = server.bodies[0]["messages"]
+        run(tmp_path, file, settings(server.url, turns="all", where="reference = '11'"))
+    (sent,) = [body["messages"] for body in server.bodies]
     assert sent[0] == {"role": "system", "content": load(None).texts["en"] + "\n\nYou are terse."}
-    assert [(m["role"], m["content"]) for m in sent[1:]] == history[1:]
-    trace = next(shards.read_shards(tmp_path / "records/traces-tiny-model")).to_pylist()[0]
-    assert [(t["role"], t["content"]) for t in trace["turns"][:-1]] == history
-    assert server.bodies[0]["n"] == 4
-    assert 0 <= server.bodies[0]["seed"] < 2**31
+    assert [(m["role"], m["content"]) for m in sent[1:]] == HISTORY[1:]
+    for trace in next(shards.read_shards(tmp_path / "records/traces-tiny-model")).to_pylist():
+        assert [(t["role"], t["content"]) for t in trace["turns"][:-1]] == HISTORY
 
 
-def test_selection_is_sql_and_takes_only_records_whose_reference_can_be_told(tmp_path: Path) -> None:
-    turns = [
+def test_all_turns_are_rewritten_where_that_is_wanted_each_after_the_original_ones(tmp_path: Path) -> None:
+    file = catalog(tmp_path, [[*HISTORY, ("assistant", "#### 11")]])
+    with serve(adds) as server:
+        assert run(tmp_path, file, settings(server.url)).selected == 1
+        assert server.asked == [HISTORY[-1][1]]
+        report = run(tmp_path, file, settings(server.url, turns="all"))
+    assert (report.selected, report.asked, report.resumed) == (2, 1, 1)
+    samples = next(shards.read_shards(tmp_path / "synthesis/traces-tiny-model/samples"))
+    assert set(samples["turn"].to_pylist()) == {2, 4}
+    traces = next(shards.read_shards(tmp_path / "records/traces-tiny-model")).to_pylist()
+    assert {tuple(t["content"] for t in trace["turns"][:-1]) for trace in traces} == {
+        tuple(content for _, content in HISTORY[:count]) for count in (2, 4)
+    }
+    assert len({body["seed"] for body in server.bodies}) == 2
+
+
+def selected(file: Path, folder: Path, where: str | None = None, **more: Any) -> list[dict[str, Any]]:
+    """Return the prompts a predicate selects."""
+    chosen = settings(**more) if where is None else settings(where=where, **more)
+    select(file, chosen, folder)
+    return [row for table in shards.read_shards(folder) for row in table.to_pylist()]
+
+
+def test_selection_is_sql_over_records_and_the_turn_to_rewrite(tmp_path: Path) -> None:
+    prose = "Once upon a time there was a fox who went out.\nThen it came home."
+    turns: list[list[Turn]] = [
         *conversations(3),
-        [("user", "Tell me a story"), ("assistant", "Once upon a time there was a fox who went out.")],
+        [("user", "Tell me a story"), ("assistant", prose)],
+        [("user", "Say something"), ("assistant", "Something.")],
+        [("user", "Weather?"), ("tool", "sunny"), ("user", "And what is 1 + 1?"), ("assistant", "#### 2")],
+        [("user", " "), ("assistant", "#### 2")],
     ]
-    file = catalog(tmp_path, turns)
-    assert select(file, Settings(model="m").where).num_rows == 3
-    assert select(file, "keep", need_reference=False).num_rows == 4
-    assert select(file, "keep", 2).num_rows == 2
-    assert select(file, "turns[1].content LIKE '%2 + 4%'").num_rows == 1
+    file, folder = catalog(tmp_path, turns), tmp_path / "prompts"
+    default = selected(file, folder)
+    assert sorted(str(row["reference"]) for row in default) == ["3", "6", "9", "None"]  # the short answer has none
+    assert [row["id"] for row in default] == sorted(row["id"] for row in default)
+    assert len(selected(file, folder, "keep")) == 5
+    assert len(selected(file, folder, "keep", limit=2)) == 2
+    assert [row["reference"] for row in selected(file, folder, "question LIKE '%2 + 4%'")] == ["6"]
+    assert [row["reference"] for row in selected(file, folder, "id IN (SELECT id FROM records WHERE turns[1].content LIKE '%1 + 2%')")] == ["3"]  # fmt: skip
     with pytest.raises(ValueError, match="no_such_column"):
-        select(file, "no_such_column = 1")
+        selected(file, folder, "no_such_column = 1")
     with pytest.raises(ValueError, match="one SQL predicate"):
-        select(file, "true); SELECT (1")
+        selected(file, folder, "true); SELECT (1")
+    with pytest.raises(ValueError, match="selects no turn"):
+        selected(file, folder, "false")
     secret = tmp_path.parent / "outside.txt"
     secret.write_text("x")
     with pytest.raises(ValueError, match="outside"):
-        select(file, f"(SELECT count(*) FROM read_text('{secret}')) > 0")
+        selected(file, folder, f"(SELECT count(*) FROM read_text('{secret}')) > 0")
+
+
+def fails_unless_hinted(question: str, times: int) -> tuple[int, list[str]]:
+    """Solve the first sum wrongly until it comes a second time; then give one sound solution and two that leak."""
+    status, texts = adds(question, times)
+    if "What is 1 " not in question:
+        return status, texts
+    wrong = [t.replace("#### 3", "#### 9").replace("#### 4", "#### 9") for t in texts]
+    leaky = "We are given 1 and 2.\nWorking backwards from the total of 3, it fits.\n#### 3"
+    return status, wrong if times == 1 else [
+        texts[0],
+        leaky,
+        "The answer is 3, as we now show: 1 + 2 = 3.\n#### 3",
+        wrong[0],
+    ]
+
+
+def test_a_hint_is_given_only_where_nothing_was_accepted_and_never_enters_a_trace(tmp_path: Path) -> None:
+    file = catalog(tmp_path, conversations(3))
+    with serve(fails_unless_hinted) as server:
+        plain = run(tmp_path, file, settings(server.url))
+        assert (plain.asked, plain.records, plain.account.hinted.samples) == (3, 4, 0)
+        report = run(tmp_path, file, settings(server.url, hint=True))
+        assert (report.asked, report.records, report.account.hinted.accepted) == (1, 5, 1)
+        assert report.reasons["leaked_reference"] == 2
+        assert run(tmp_path, file, settings(server.url, hint=True)).asked == 0
+    told = [b["messages"][0]["content"] for b in server.bodies if "the final answer to this question is" in b["messages"][0]["content"]]  # fmt: skip
+    assert len(told) == 1
+    assert "is 3." in told[0]
+    assert told[0].startswith(load(None).texts["en"])
+    assert server.bodies[-1]["messages"][1:] == [{"role": "user", "content": "What is 1 + 2?"}]
+    samples = next(shards.read_shards(tmp_path / "synthesis/traces-tiny-model/samples")).to_pylist()
+    hinted = [s for s in samples if s["hinted"]]
+    assert [s["sample"] for s in hinted] == [4, 5, 6, 7]
+    assert {s["prompt_hash"] for s in hinted} == {load(None, hint=True).hint_hash}
+    assert {s["prompt_hash"] for s in samples if not s["hinted"]} == {load(None).hash}
+    (accepted,) = [s for s in hinted if s["accepted"]]
+    traces = {t["id"]: t for t in next(shards.read_shards(tmp_path / "records/traces-tiny-model")).to_pylist()}
+    assert traces[accepted["id"]]["turns"][0] == {"role": "user", "content": "What is 1 + 2?"}
+    assert "final answer to this question" not in json.dumps(list(traces.values()), default=str)
+
+
+@pytest.mark.parametrize(
+    ("text", "leaky"),
+    [
+        ("We are given 3 and 4.\nPlan: add.\nSolve: 3 + 4 = 7\n#### 7", False),
+        ("We are given 3 and 4. Since the correct answer is known to be 7, add them.\n#### 7", True),
+        ("Working backwards from what we were told, 7 - 4 = 3.\n#### 7", True),
+        ("The answer is 7. To see why, add them up step by step.\n#### 7", True),
+        ("题目给出 3 和 4，求和。\n计划：相加。\n求解：3 + 4 = 7\n#### 7", False),
+        ("根据提示，结果是 7，下面给出过程：3 + 4 = 7。\n#### 7", True),
+        ("题目给出 3 和 4。已知答案为 7，所以相加即可。\n#### 7", True),
+    ],
+)
+def test_a_text_that_shows_that_it_knew_the_answer_leaks(text: str, leaky: bool) -> None:
+    assert leaks(text, "What is 3 + 4?") == leaky
+
+
+def test_what_the_question_itself_says_is_no_leak() -> None:
+    assert not leaks(
+        "Find the correct answer among the four.\nB fits.\n#### B", "Choose the correct answer: A, B, C or D"
+    )
+
+
+def test_a_plan_projects_tokens_gpu_hours_and_cost_and_asks_nothing(tmp_path: Path) -> None:
+    file = catalog(tmp_path, conversations(60))
+    speed: dict[str, Any] = {"gpus": 8, "gpu_tokens_per_second": 1000.0, "gpu_hour_price": 3.0, "expected_tokens": 500}
+    first = plan(tmp_path, file, settings("http://127.0.0.1:9/v1", **speed))
+    assert (first.prompts, first.answered, first.samples, first.output_tokens, first.measured) == (
+        60,
+        0,
+        240,
+        120_000,
+        False,
+    )
+    assert first.gpu_hours == pytest.approx((120_000 + first.prompt_tokens / 10) / 1000 / 3600)
+    assert (first.hours, first.cost) == (pytest.approx(first.gpu_hours / 8), pytest.approx(first.gpu_hours * 3))
+    assert not (tmp_path / "synthesis").exists()
+    with serve(adds) as server:
+        report = run(tmp_path, file, settings(server.url, limit=55, **speed))
+    later = plan(tmp_path, file, settings(server.url, **speed))
+    assert (later.prompts, later.answered, later.samples) == (60, 55, 20)
+    assert (later.tokens_a_sample, later.measured) == (10.0, True)
+    assert report.projected.output_tokens == 55 * 4 * 500
+    assert report.gpu_hours <= 8 * report.seconds / 3600
+    assert report.cost == pytest.approx(report.gpu_hours * 3)
+
+
+def test_the_report_shows_the_account_by_reason_and_skill_and_escapes_what_models_wrote(tmp_path: Path) -> None:
+    def hostile(question: str, times: int) -> tuple[int, list[str]]:
+        status, texts = adds(question, times)
+        return status, [texts[0], texts[1] + "<script>alert(1)</script>", *texts[2:]]
+
+    file = catalog(tmp_path, conversations(2))
+    with serve(hostile) as server:
+        report = run(tmp_path, file, settings(server.url))
+    assert {s: (y.samples, y.accepted) for s, y in report.account.by_skill.items()} == {"math": (8, report.accepted)}
+    assert report.account.by_skill_and_reason == {"math": report.reasons}
+    assert sum(report.reasons.values()) == report.samples - report.accepted
+    html = (tmp_path / "synthesis/traces-tiny-model/report.html").read_text(encoding="utf-8")
+    assert "not_equal_reference" in html
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
 
 
 GOOD_EN = "We are given three numbers and asked for the total of them.\n#### 6"

@@ -1,104 +1,85 @@
-"""Says whether an answer equals a reference: choices, numbers (zh and en), expressions, short text.
+"""Says whether an answer equals a reference: choices, quantities (zh and en), lists and intervals, expressions, short text.
 
 `python -m curation.synthesise.equal < pairs.jsonl` runs the same code on `{"reference": …, "answer": …}` lines.
+Reading order: plain, choice, numerals, units, quantity, structure, symbolic.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import NamedTuple
 
-from curation.synthesise.answer import final_answer
+from curation.synthesise.equal.choice import letters, option_text, truth
+from curation.synthesise.equal.plain import bare
 from curation.synthesise.equal.quantity import quantity, same
-from curation.synthesise.equal.symbolic import Compare
+from curation.synthesise.equal.structure import compare, structure
+from curation.synthesise.equal.symbolic import Compare, latex
 
-LONGEST = 400  # characters of a final answer; a longer one is looked through for its last marked answer
-
-_YES = frozenset("yes true correct right 是 是的 对 正确 真 √ ✓ 可以 能".split())
-_NO = frozenset("no false incorrect wrong 否 不是 不对 错 错误 假 × ✗ 不可以 不能 不".split())
-_CHOICE = re.compile(
-    r"(?:option|choice|answer|选项?|故选|应选|答案)?\s*[:：]?\s*[(\[【]?\s*([A-J](?:\s*[,、和]?\s*[A-J])*)\s*[)\]】]?"
-    r"(?:\s*[.:：、)]\s*\S.*|[.。]?)", re.DOTALL,
-)  # fmt: skip
-_MATHS = re.compile(r"[\\^_=+*/<>\[\](),|-]|\d|^[a-z]$", re.IGNORECASE)
+LONGEST = 400  # characters of a final answer; longer ones are compared as text
+DEPTH = 5  # of parts within parts
+_MATHS = re.compile(r"[\\^_=+*/<>\[\](),|-]|\d|^[a-z]$|√|π|∞", re.IGNORECASE)
+_ARTICLES = re.compile(r"\b(?:the|a|an)\b")
 
 
 class Equal(NamedTuple):
-    """`method` is choice, number, percent, unit, rounded, truth, text, symbolic, timeout or empty."""
+    """`method` is choice, number, percent, unit, rounded, truth, parts, text, symbolic, timeout or empty."""
 
     equal: bool
     method: str
 
 
-def equal(reference: str, answer: str, symbolic: Compare) -> Equal:  # noqa: PLR0911 - one return a rule
-    """Compare a model's answer with the reference; whole solutions are reduced to their marked final answer first."""
-    left, right = _reduce(reference), _reduce(answer)
+def equal(reference: str, answer: str, symbolic: Compare) -> Equal:
+    """Compare a model's answer with the reference; whole solutions are reduced to their final answer first."""
+    left, right = bare(reference), bare(answer)
     if not left or not right:
         return Equal(equal=False, method="empty")
-    choices = _choice(left), _choice(right)
-    if choices[0] and (choices[1] or len(left) == 1):
-        return Equal(choices[0] == choices[1], "choice")
+    return _compare(left, right, symbolic, DEPTH)
+
+
+def _compare(left: str, right: str, symbolic: Compare, depth: int) -> Equal:  # noqa: PLR0911 - one return a rule
+    if left == right:
+        return Equal(equal=True, method="choice" if letters(left) else "text")
+    chosen = letters(left), letters(right)
+    if chosen[0] and chosen[1]:
+        return Equal(chosen[0] == chosen[1], "choice")
+    if chosen[0] or chosen[1]:  # "(B) 12" against 12; a bare letter may also be an unknown
+        rest = option_text(left) or left, option_text(right) or right
+        return Equal(rest != (left, right) and _compare(*rest, symbolic, 0).equal, "choice")
     quantities = quantity(left), quantity(right)
     if quantities[0] and quantities[1]:
         return Equal(*same(quantities[0], quantities[1]))
-    folded = _fold(left), _fold(right)
-    truths = tuple(True if f in _YES else False if f in _NO else None for f in folded)
+    truths = truth(left), truth(right)
     if truths[0] is not None and truths[1] is not None:
         return Equal(truths[0] == truths[1], "truth")
-    if folded[0] == folded[1]:
-        return Equal(equal=bool(folded[0]), method="text")
-    if not (_MATHS.search(left) and _MATHS.search(right)) or max(len(left), len(right)) > LONGEST:
+    if (folded := _fold(left)) == _fold(right):
+        return Equal(equal=bool(folded), method="text")
+    if max(len(left), len(right)) > LONGEST:
         return Equal(equal=False, method="text")
-    verdict = symbolic(_latex(left), _latex(right))
+    return (_parts(left, right, symbolic, depth) if depth else None) or _expressions(left, right, symbolic)
+
+
+def _parts(left: str, right: str, symbolic: Compare, depth: int) -> Equal | None:
+    """Compare answers of which one has parts at least; None where neither has."""
+    one, other = structure(left), structure(right)
+    if one and other:
+        return Equal(compare(one, other, lambda a, b: _compare(a, b, symbolic, depth - 1).equal), "parts")
+    if single := one or other:
+        if single.kind == "{}" and len(single.items) == 1:  # {3} against 3
+            return _compare(single.items[0], right if one else left, symbolic, depth - 1)
+        return Equal(equal=False, method="parts")
+    return None
+
+
+def _expressions(left: str, right: str, symbolic: Compare) -> Equal:
+    if not (_MATHS.search(left) and _MATHS.search(right)):
+        return Equal(equal=False, method="text")
+    verdict = symbolic(latex(left), latex(right))
     return Equal(bool(verdict), "timeout" if verdict is None else "symbolic")
 
 
-def _reduce(text: str) -> str:
-    text = unicodedata.normalize("NFKC", text).strip()
-    if (
-        len(text) > LONGEST
-        or "\n" in text
-        or "####" in text
-        or "\\boxed" in text
-        or "answer" in text.casefold()
-        or "答" in text
-    ):
-        text = final_answer(text) or text
-    text = re.sub(r"\*\*(.+?)\*\*", r"\1", text).strip().strip("。.;；,，!！ \t\n`*")
-    return _unwrap(text)
-
-
-def _unwrap(text: str) -> str:
-    for start, end in (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")):
-        if text.startswith(start) and text.endswith(end) and len(text) > len(start) + len(end):
-            inner = text[len(start) : -len(end)].strip()
-            if "$" not in inner:
-                return inner
-    return text
-
-
-def _choice(text: str) -> str | None:
-    """Return the letters of a choice answer in order (C, or ACD), None where the text is no choice."""
-    text = re.sub(r"\\(?:text|mathrm|textbf)\s*\{\s*(\(?[A-J]\)?)\s*\}", r"\1", text)
-    match = _CHOICE.fullmatch(text)
-    if match is None and re.fullmatch(r"\(?[a-e]\)", text):
-        return text.strip("()").upper()
-    return "".join(sorted(set(re.findall(r"[A-J]", match[1])))) if match else None
-
-
 def _fold(text: str) -> str:
-    text = (
-        re.sub(r"\\(?:text|mathrm|textbf)\s*\{([^{}]*)\}", r"\1", text)
-        .replace("\\dfrac", "\\frac")
-        .replace("\\tfrac", "\\frac")
-    )
-    text = re.sub(r"\\(?:left|right|!|,|;)|\s+", "", text.casefold())
-    return re.sub(r"^[a-z]=", "", text).strip(".。,，'\"“”")
-
-
-def _latex(text: str) -> str:
-    """Return an expression as math-verify reads it, plain powers and products included."""
-    text = text.replace("$", "").replace("**", "^").replace("×", r"\times ").replace("÷", r"\div ")
-    text = text.replace("√", r"\sqrt ").replace("π", r"\pi ").replace("≤", r"\le ").replace("≥", r"\ge ")
-    return re.sub(r"(?<!\\)sqrt\(([^()]*)\)", r"\\sqrt{\1}", text)
+    text = re.sub(r"\\(?=[a-z]{2})", "", re.sub(r"(?<![\\\w])\{(\w)\}", r"\1", text.casefold())).replace("π", "pi")
+    if not re.search(r"\d", text):
+        text = re.sub(r"(?<=[a-z]{2})-(?=[a-z]{2})", " ", _ARTICLES.sub("", text))
+    text = re.sub(r"^(?:it is|it's|[a-z]\s*=(?!=)|是|为)\s*", "", text.strip())
+    return re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", text).strip(".。,，'\"“”")

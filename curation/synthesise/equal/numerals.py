@@ -21,9 +21,11 @@ _EN_PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixt
 SCALES = {**_EN_SCALES, **_LARGE, "百万": 10**6, "千万": 10**7, "百": 100, "千": 1000, "dozen": 12}
 
 
-def chinese(text: str) -> Fraction | None:
+def chinese(text: str) -> Fraction | None:  # noqa: PLR0911 - one return a form
     """Return the value of a Chinese numeral (三百零五, 二点五, 五分之二, 百分之三十, 三成, 一半, 一又二分之一), else None."""
     text = text.replace("廿", "二十").translate(_FORMAL).removeprefix("第")
+    if text.endswith("折") and (value := _chinese_plain(text[:-1])) is not None and "十" not in text:
+        return value / 10 if value < 10 else value / 100  # 八折, 八五折
     if text in {"一半", "半"}:
         return Fraction(1, 2)
     if text.startswith("负"):
@@ -68,6 +70,8 @@ def _chinese_whole(text: str) -> int:
 def english(text: str) -> Fraction | None:
     """Return the value of an English numeral (twenty-three, one and a half, three quarters), else None."""
     words = [w for w in re.split(r"[\s-]+", text.casefold()) if w not in {"and", "of"}]
+    if words in (["a", "dozen"], ["one", "dozen"], ["dozen"]):
+        return Fraction(12)
     if not words or len(words) > 16:
         return None
     part = words[-1].removesuffix("s") if words[-1] != "halves" else "half"

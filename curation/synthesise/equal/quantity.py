@@ -1,4 +1,4 @@
-r"""One number with its unit, as people write final answers: 1,234 · 3/4 · 1\frac{1}{2} · 25% · 三百元 · $5 · 2.5 km."""
+r"""One number with its unit, as people write final answers: 1,234 · 3/4 · 1\frac{1}{2} · 25% · 三百元 · $5 · 2小时30分."""
 
 from __future__ import annotations
 
@@ -6,60 +6,37 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from curation.synthesise.equal.arithmetic import arithmetic
 from curation.synthesise.equal.numerals import SCALES, chinese, english
+from curation.synthesise.equal.units import HAN, measures
 
-LONGEST = 60  # characters; a number with its unit is shorter
+LONGEST = 80  # characters; a number with its unit is shorter
 MAX_EXPONENT = 300  # a float's reach; keeps 9^999999999 from being worked out
+CLOSE = Fraction(1, 10**9)  # relative: what floating point does to a decimal
 
-_UNSIGNED = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+_UNSIGNED = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 _NUMBER = re.compile(
     rf"(?P<sign>[+-]?)\s*(?:(?P<whole>\d+)(?:\s+|又|\s*\(\s*)(?P<above>\d+)\s*(?:/|分之)\s*(?P<below>\d+)\)?"
-    rf"|\(?(?P<top>{_UNSIGNED})\s*[/:]\s*(?P<bottom>{_UNSIGNED})\)?"
-    rf"|(?P<plain>{_UNSIGNED})(?:\s*(?:e|[x*×]\s*10\s*\^)\s*\{{?(?P<exponent>[+-]?\d{{1,4}})\}}?)?)"
+    rf"|\(?(?P<top>[+-]?{_UNSIGNED})\s*[/:]\s*(?P<bottom>[+-]?{_UNSIGNED})\)?"
+    rf"|(?P<plain>{_UNSIGNED})(?:\s*(?:e|[x*×]\s*10\s*\^)\s*[{{(]?(?P<exponent>[+-]?\d{{1,4}})[)}}]?)?)"
 )
-_FRAC = re.compile(r"\\[dt]?frac\s*(?:\{\s*([^{}]*)\s*\}|(\d))\s*(?:\{\s*([^{}]*)\s*\}|(\d))")
+_FRAC = re.compile(r"\\frac\s*(?:\{\s*([^{}]*)\s*\}|(\d))\s*(?:\{\s*([^{}]*)\s*\}|(\d))")
+_RECURRING = re.compile(r"(\d{0,9})\.(\d{0,9})\\(?:overline|bar|dot)\s*\{(\d{1,9})\}")
 _LEAD = re.compile(
-    r"^(?:about|around|approximately|approx\.?|roughly|nearly|only|exactly|a total of|total|it is|is|are|was|"
-    r"大约|约为|约|共计|共有|一共|总共|共|为|是|等于|需要|需|还剩|[a-zA-Zα-ω]\s*[=≈]|[=≈])\s*"
+    r"^(?:about|around|approximately|approx\.?|roughly|nearly|only|exactly|a total of|total|it is|is|are|was|equals?|"
+    r"(?:the )?(?:values?|length|area|sum|total|result|number|price|cost|difference|product) of .{1,24}? (?:is|are|equals)|[a-z] (?:is|equals)|"
+    r"大约|约为|约|共计|共有|一共|总共|共|为|是|等于|需要|需|还剩|[a-zα-ω](?:_\{?\w\}?)?\s*[=≈]|[=≈])\s*"
 )
-_TAIL_EN = re.compile(r"[a-z°'’./²³-]+(?:\s+[a-z²³'’./-]+){0,4}")
-_TAIL_ZH = re.compile(r"[\u4e00-\u9fff°²³/a-z]{1,8}")
-_SENTENCE_BAR = re.compile(r"[\\^+*×÷={}<>|_]|\d\s*[/:-]\s*\d|%")
-
-# Names of a unit → how many of its dimension's base unit it is.
-_DIMENSIONS: dict[str, dict[str, Fraction | int]] = {
-    "length": {
-        "m 米 metre meter metres meters": 1, "km 千米 公里 kilometer kilometre kilometers kilometres": 1000,
-        "cm 厘米 centimeter centimeters centimetres": Fraction(1, 100), "mm 毫米 millimeters": Fraction(1, 1000),
-        "dm 分米": Fraction(1, 10), "ft feet foot": Fraction(3048, 10000), "in inch inches": Fraction(254, 10000),
-        "yd yard yards": Fraction(9144, 10000), "mile miles 英里": Fraction(1609344, 1000),
-    },
-    "mass": {
-        "kg 千克 公斤 kilogram kilograms": 1, "g 克 gram grams": Fraction(1, 1000), "吨 t ton tons tonnes": 1000,
-        "斤": Fraction(1, 2), "mg 毫克": Fraction(1, 10**6), "lb lbs pound pounds 磅": Fraction(45359237, 10**8),
-    },
-    "time": {
-        "s 秒 秒钟 sec second seconds": 1, "min 分钟 minute minutes mins": 60, "h 小时 时 hour hours hr hrs": 3600,
-        "天 日 day days": 86400, "周 星期 week weeks": 604800, "年 year years": 31557600,
-        "月 个月 month months": Fraction(31557600, 12),
-    },
-    "yuan": {"元 块 块钱 元钱 yuan rmb ¥": 1, "角 毛": Fraction(1, 10), "万元": 10000},
-    "dollar": {"$ dollar dollars usd 美元": 1, "cent cents ¢ 美分": Fraction(1, 100)},
-    "volume": {
-        "l 升 liter liters litre litres 立方分米 dm³ dm3": 1, "ml 毫升 立方厘米 cm³ cm3": Fraction(1, 1000), "立方米 m³ m3": 1000,
-    },
-    "area": {
-        "平方米 m² m2 ㎡": 1, "平方厘米 cm² cm2": Fraction(1, 10000), "平方千米 km² km2": 10**6, "公顷": 10000,
-        "平方分米 dm² dm2": Fraction(1, 100),
-    },
-    "angle": {"° 度 degree degrees": 1},
-}  # fmt: skip
-_UNITS = {
-    name: (dimension, Fraction(factor))
-    for dimension, units in _DIMENSIONS.items()
-    for names, factor in units.items()
-    for name in names.split()
-}
+_NO_UNIT = re.compile(
+    r"\b(?:sin|cos|tan|cot|sec|csc|log|ln|lg|exp|sqrt|pi|mod|and|or|to|by|choose|infinity|root|power)\b|[=+*^_]|(?:和|或|与|到|至)\d"
+)
+_TAIL_EN = re.compile(r"[/]?[a-z°][a-z°'’./²³^\d{}-]*(?:\s+[a-z²³'’./^\d{}-]+){0,4}")
+_TAIL_ZH = re.compile(r"/?[\u4e00-\u9fff°a-z][\u4e00-\u9fff°/a-z^\d]{0,7}")
+_SENTENCE_BAR = re.compile(r"[\\^+*×÷={}<>≤≥≠±|_√π∞]|\d!|\d\s*[/:-]\s*\d|%")
+_NOT = re.compile(
+    r"\b(?:not|isn't|no|less|more|greater|fewer|larger|smaller) (?:than\b)|\bnot\b|不是|不等于|小于|大于|不足|多于|少于|超过"
+)
+_PART = re.compile(rf"({_UNSIGNED}|[半零一二三四五六七八九十百两]+?)\s*([a-z°]+|个?(?:{HAN}))\s*(?:零|又|and\s+|,\s*)?")
 
 
 @dataclass(frozen=True)
@@ -73,46 +50,89 @@ class Quantity:
 
 
 def quantity(text: str) -> Quantity | None:
-    """Return the one number that `text` (already NFKC) states, or None where it states none or more than one."""
+    """Return the one number that `text` (settled) states, or None where it states none or more than one."""
+    if len(text) > 4 * LONGEST:
+        return None
     text = _plain(text)
     for _ in range(3):
         text = _LEAD.sub("", text)
-    if not text or len(text) > LONGEST:
+    if not text or len(text) > LONGEST or _NOT.search(text):
         return None
-    return _digits(text) or _words(text) or _only_number_in_sentence(text)
+    return _compound(text) or _digits(text) or _arithmetic(text) or _words(text) or _only_number_in_sentence(text)
 
 
 def _plain(text: str) -> str:
-    for command in (r"\left", r"\right", r"\!", r"\,", r"\;", r"\$", "^{\\circ}", "^\\circ"):
-        text = text.replace(command, {r"\$": "$", "^{\\circ}": "°", "^\\circ": "°"}.get(command, ""))
-    text = re.sub(r"\\(?:text|mathrm|mbox|textbf)\s*\{([^{}]*)\}", r" \1", text)
-    text = text.replace(r"\%", "%").replace(r"\times", "x").replace(r"\cdot", "x").replace("\\ ", " ")
+    text = text.replace(r"\times", "x").replace(r"\cdot", "x").replace(r"\div", "/").replace("$ ", "$")
     text = _FRAC.sub(lambda m: f" {m[1] or m[2]}/{m[3] or m[4]}", text)
-    text = text.replace("⁄", "/").replace("−", "-").replace("–", "-").replace("∶", ":")
-    text = re.sub(r"(?<![\d\w])\((\d+)\)", r"\1", text)  # Math23K writes ((2)/(3))
-    return text.casefold().strip(" \t\n.。,，;；!！?？")
+    text = re.sub(r"^\s*([+-])\s+(?=\d)", r"\1", re.sub(r"^(?:负|(?i:minus|negative))\s*(?=[\d.])", "-", text))
+    text = _RECURRING.sub(_recurring, text)
+    text = re.sub(r"(?<![\d\w])\(([+-]?\d+)\)", r"\1", text)  # Math23K writes ((2)/(3))
+    text = re.sub(r"(?<=\d)\s*比\s*(?=\d)", ":", text)
+    return re.sub(r"^-\(([^()]*)\)$", r"-\1", text).casefold().strip(" \t\n。,，;；?？")
+
+
+def _recurring(match: re.Match[str]) -> str:
+    """Write 0.1(6 recurring) as a fraction."""
+    whole, fixed, again = match[1] or "0", match[2], match[3]
+    below = (10 ** len(again) - 1) * 10 ** len(fixed)
+    return f" {int(whole + fixed + again) - int(whole + fixed)}/{below}"
+
+
+def _compound(text: str) -> Quantity | None:
+    """Read 2又二分之一, 2小时30分, 5 feet 3 inches, 3元5角, 2个半小时: parts of one dimension, each smaller than the one before."""
+    if (mixed := re.fullmatch(r"(\d+)又(.+)", text)) and (part := chinese(mixed[2])) is not None:
+        return Quantity(int(mixed[1]) + part, "", percent=False, places=None)
+    text = re.sub(r"^(.*?)个半(小时|月|钟头)$", r"\g<1>.5\2", text) if text[:1].isdigit() else text
+    parts = list(_PART.finditer(text))
+    if len(parts) < 2 or "".join(m[0] for m in parts) != text:
+        return None
+    pieces = [(chinese(m[1]) or _decimal(m[1]), measures(m[2])) for m in parts]
+    for dimension, factor in pieces[0][1]:
+        total, last = Fraction(0), None
+        for value, options in pieces:
+            own = next((f for d, f in options if d == dimension), None)
+            if own is None or (last is not None and own >= last):
+                break
+            total, last = total + value * own, own
+        else:
+            return Quantity(total / factor, parts[0][2], percent=False, places=None)
+    return None
 
 
 def _digits(text: str) -> Quantity | None:
-    money = text[0] if text[0] in "$¥£€" else ""
-    negative = text.startswith("-$")
-    body = text[2:] if negative else text.removeprefix(money).strip()
+    negative = re.match(r"-\s*(?=[$¥£€])", text)
+    body = text[negative.end() :] if negative else text
+    money = body[0] if body[:1] in "$¥£€" and body else ""
+    body = body.removeprefix(money).strip()
     match = _NUMBER.match(body)
     if match is None or (value := _value(match)) is None:
         return None
     value = -value if negative else value
     tail = body[match.end() :].strip()
-    percent = tail.startswith(("%", "percent", "per cent", "个百分点"))
-    tail = re.sub(r"^(?:%|percent|per cent|个百分点)", "", tail).strip()
+    percent = re.match(r"(?:%|percent\b|per cent\b|pct\b|个百分点)\s*", tail)
+    tail = tail[percent.end() :] if percent else tail
+    if tail in {"成", "折"}:
+        return Quantity(
+            value / (100 if tail == "折" and value >= 10 else 10), "", percent=False, places=None
+        )  # 3成, 85折
     for scale, factor in sorted(SCALES.items(), key=lambda pair: -len(pair[0])):
-        if tail.startswith(scale) and tail not in _UNITS:
+        if tail.startswith(scale) and not measures(tail) and not (scale.isascii() and tail[len(scale) :][:1].isalpha()):
             value, tail = value * factor, tail.removeprefix(scale).strip()
             break
     tail = re.sub(r"^\((.{1,12})\)$", r"\1", tail)
-    if tail and tail not in _UNITS and not _TAIL_EN.fullmatch(tail) and not _TAIL_ZH.fullmatch(tail):
+    if tail and not _is_unit(tail, glued=not body[match.end() :][:1].isspace()):
         return None
     places = len(match["plain"].partition(".")[2]) if match["plain"] and not match["exponent"] else None
-    return Quantity(value, tail or ("$" if negative else money), percent, places)
+    return Quantity(value, tail or money, bool(percent), places)
+
+
+def _is_unit(tail: str, *, glued: bool) -> bool:
+    """Tell a unit or a noun from the rest of an expression: 3x, 2i and 5 sin t are no numbers."""
+    if measures(tail) or tail in {"st", "nd", "rd", "th"}:
+        return True
+    if _NO_UNIT.search(tail) or (glued and re.fullmatch(r"[a-z]{1,2}", tail)) or re.fullmatch(r"[a-z]", tail):
+        return False
+    return bool(_TAIL_EN.fullmatch(tail) or _TAIL_ZH.fullmatch(tail))
 
 
 def _value(match: re.Match[str]) -> Fraction | None:
@@ -128,59 +148,102 @@ def _value(match: re.Match[str]) -> Fraction | None:
 
 
 def _decimal(text: str) -> Fraction:
-    return Fraction(text.replace(",", ""))
+    return Fraction(text.replace(",", "")) if text[-1:].isdigit() else Fraction(0)
 
 
 def _words(text: str) -> Quantity | None:
     """Read number words with a unit after them: 三百二十元, twenty-three apples."""
     if text.startswith("百分之") and (value := chinese(text.removeprefix("百分之"))) is not None:
         return Quantity(value, "", percent=True, places=0)
-    for cut in range(len(text), 0, -1):
+    for cut in range(min(len(text), 24), 0, -1):
         if (value := chinese(text[:cut])) is not None:
             tail = text[cut:].strip()
+            if tail.startswith("个半") and measures(tail[2:]):
+                value, tail = value + Fraction(1, 2), tail[2:]
             percent = tail == "%"
             return Quantity(value, tail, percent, places=0) if not tail or percent or _TAIL_ZH.fullmatch(tail) else None
-    words = text.split()
+    negative = re.match(r"(?:minus|negative)\s+", text)
+    words = text[negative.end() if negative else 0 :].split()
     for cut in range(len(words), 0, -1):
         if (value := english(" ".join(words[:cut]))) is not None:
-            return Quantity(value, " ".join(words[cut:]), percent=words[cut:] == ["percent"], places=0)
+            tail = " ".join(words[cut:])
+            if _NO_UNIT.search(tail):
+                return None
+            return Quantity(-value if negative else value, tail, percent=tail == "percent", places=0)
     return None
+
+
+def _arithmetic(text: str) -> Quantity | None:
+    """Read a calculation without unknowns, or its result: 3*4, 12 + 5 = 17 apples."""
+    if (value := arithmetic(text)) is not None:
+        return Quantity(value, "", percent=False, places=None)
+    left, equals, right = text.rpartition("=")
+    if not equals or not right.strip() or not calculated(left):
+        return None
+    return _digits(right.strip())
+
+
+def calculated(left: str) -> bool:
+    """Say whether what stands before a last = is a calculation, without an unknown in it: 60 guests - 40 males."""
+    left = left.rpartition("=")[2]
+    return bool(re.search(r"\d", left)) and not re.search(r"(?<![\w'’])[b-z](?![\w.])|\d[a-z](?![a-z])", left)
 
 
 def _only_number_in_sentence(text: str) -> Quantity | None:
     """每班45本 → 45: a short sentence with exactly one number and no arithmetic in it."""
-    found = list(re.finditer(rf"\$?{_UNSIGNED}", text))
+    found = list(re.finditer(rf"[$¥£€]?{_UNSIGNED}", text))
     if len(found) != 1 or _SENTENCE_BAR.search(text.replace("%", "", text.count("%") == 1)):
         return None
     match = found[0]
-    before, after = text[: match.start()], text[match.end() :].lstrip()
-    if before and not re.search(r"[\s\u4e00-\u9fff:(]$", before):
+    before, after = text[: match.start()], text[match.end() :].strip()
+    if before and not re.search(r"[\s\u4e00-\u9fff:]$", before):
         return None
-    unit = re.match(r"[a-z°²³]+|[\u4e00-\u9fff]{1,4}", after)
-    digits = match[0].removeprefix("$")
-    return Quantity(_decimal(digits), unit[0] if unit else "", after.startswith("%"), len(digits.partition(".")[2]))
+    unit = re.match(r"[a-z°][a-z°^²³/\d]*|[\u4e00-\u9fff]{1,4}", after)
+    if unit and not _is_unit(unit[0], glued=text[match.end()] != " "):
+        return None
+    if re.search(r"(?:^|\s)[a-z](?:\s|$)", before.replace(" a ", " ")) or re.search(r"[()\[\]]", before):
+        return None  # a formula, or part of a tuple
+    money = match[0][0] if match[0][0] in "$¥£€" else ""
+    digits = match[0].removeprefix(money)
+    places = len(digits.partition(".")[2])
+    return Quantity(_decimal(digits), (unit[0] if unit else "") or money, after.startswith("%"), places)
 
 
 def same(reference: Quantity, answer: Quantity) -> tuple[bool, str]:
     """Compare two quantities; returns whether they are equal and by which rule (number, percent, unit, rounded)."""
-    if reference.percent != answer.percent:
-        share, bare = (reference, answer) if reference.percent else (answer, reference)
-        # "25%" against "25": the question asked for a percentage. Below 1 a bare number is read as the share itself.
-        return share.value / 100 == bare.value or (share.value == bare.value and abs(bare.value) >= 1), "percent"
-    left, right = reference.value, answer.value
-    units = _UNITS.get(reference.unit), _UNITS.get(answer.unit)
-    if units[0] and units[1] and units[0] != units[1]:
-        if units[0][0] != units[1][0]:
-            return False, "unit"
-        return left * units[0][1] == right * units[1][1], "unit"
-    if left == right:
+    left, right = reference, answer
+    if left.percent != right.percent:  # 5% is no 5
+        share, bare = (left, right) if left.percent else (right, left)
+        return share.value / 100 == bare.value, "percent"
+    options = measures(left.unit), measures(right.unit)
+    if options[0] and options[1] and left.unit != right.unit:
+        pairs = [(a[1], b[1]) for a in options[0] for b in options[1] if a[0] == b[0]]
+        return any(_close(left.value * a, right.value * b) for a, b in pairs), "unit"
+    if _close(left.value, right.value):
         return True, "number"
-    return (_rounds_to(reference, right) or _rounds_to(answer, left)), "rounded"
+    return rounds(left, right), "rounded"
 
 
-def _rounds_to(written: Quantity, other: Fraction) -> bool:
-    """Say whether `other`, rounded to the decimals written (two at least), is the number written."""
-    if not written.places or written.places < 2 or written.value == 0:
-        return False
-    gap = abs(written.value - other)
-    return gap * 2 * 10**written.places <= 1 and gap * 50 <= abs(written.value)
+def _close(left: Fraction, right: Fraction) -> bool:
+    return abs(left - right) <= CLOSE * max(abs(left), abs(right))
+
+
+def rounds(reference: Quantity, answer: Quantity) -> bool:
+    """Say whether one is the other, rounded.
+
+    A reference of two decimals or more may be rounded from an exact answer, or from one with two decimals more; an
+    answer may round an exact reference to four significant digits or more.
+    """
+    places, finer = reference.places, answer.places
+    if places is not None:
+        if places < 2 or reference.value == 0 or (finer is not None and finer < places + 2):
+            return False
+        return abs(reference.value - answer.value) * 2 * 10**places <= 1 and _digits_of(reference) >= 2
+    return finer is not None and finer > 0 and _digits_of(answer) >= 4 and (
+        abs(reference.value - answer.value) * 2 * 10**finer <= 1
+    )  # fmt: skip
+
+
+def _digits_of(written: Quantity) -> int:
+    """Count the significant digits of a decimal."""
+    return len(str(abs(written.value.numerator * 10 ** (written.places or 0) // written.value.denominator)).lstrip("0"))

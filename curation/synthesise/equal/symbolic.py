@@ -7,16 +7,31 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from curation.synthesise.equal.units import measures
+
 CHILD = Path(__file__).with_name("child.py")
 START_SECONDS = 120.0  # the child imports sympy; a loaded machine takes long
+
+
+LONGEST_POWER = 6  # digits of an exponent that are worked out at all
+_WORDS = r"sqrt|sin|cos|tan|cot|sec|csc|log|ln|exp|pi|infinity|infty"
+_UNIT = re.compile(
+    r"(?<=[\d})\]\sπ])\s*(?:[a-z°]{1,3}(?:\^\{?[23]\}?)?(?:/[a-z]{1,3}(?:\^\{?2\}?)?)?|units?|square units?|[\u4e00-\u9fff]{1,4})$"
+)
+
+
+LOOK_SECONDS = 0.2
+PATIENCE = 10  # times the seconds of CPU a pair may take, on the clock
 
 
 class Compare(Protocol):
@@ -38,6 +53,9 @@ class Symbolic:
 
     def __call__(self, reference: str, answer: str) -> bool | None:
         """Compare one pair; starts the child where there is none."""
+        if _explodes(reference) or _explodes(answer):
+            self.timeouts += 1
+            return None
         with self._lock:
             child = self._child or self._start()
             if child.stdin is None:
@@ -45,7 +63,7 @@ class Symbolic:
             try:
                 child.stdin.write(json.dumps([reference, answer]).encode() + b"\n")
                 child.stdin.flush()
-                line = self._line(child, self.seconds)
+                line = self._verdict(child)
             except BrokenPipeError:
                 line = b""
             if line not in (b"1\n", b"0\n"):  # late, or dead of the memory limit
@@ -64,6 +82,15 @@ class Symbolic:
             self._stop()
             raise RuntimeError(f"math-verify did not start; try `python {CHILD}` to see why")
         return self._child
+
+    def _verdict(self, child: subprocess.Popen[bytes]) -> bytes:
+        """Wait for an answer while the child has time left: of its own CPU, so that a busy machine makes nothing late."""
+        began, used = time.monotonic(), _cpu_seconds(child.pid)
+        while not (line := self._line(child, min(self.seconds, LOOK_SECONDS))):
+            waited, spent = time.monotonic() - began, _cpu_seconds(child.pid) - used
+            if spent > self.seconds or waited > PATIENCE * self.seconds or child.poll() is not None:
+                break
+        return line
 
     @staticmethod
     def _line(child: subprocess.Popen[bytes], seconds: float) -> bytes:
@@ -89,3 +116,44 @@ class Symbolic:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process; where there is no /proc, the time on the clock."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
+    except OSError:
+        return time.monotonic()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def latex(text: str) -> str:
+    """Return a settled expression as math-verify reads it: plain powers, products, roots and functions in LaTeX."""
+    if (unit := _UNIT.search(text)) and (measures(unit[0].strip()) or re.search("unit|[\u4e00-\u9fff]", unit[0])):
+        text = text[: unit.start()]
+    text = (
+        text.replace("$", "").replace("**", "^").replace("×", r"\times ").replace("÷", r"\div ").replace("·", r"\cdot ")
+    )
+    text = (
+        text.replace("π", r"\pi ")
+        .replace("≤", r"\le ")
+        .replace("≥", r"\ge ")
+        .replace("∞", r"\infty ")
+        .replace("θ", r"\theta ")
+        .replace("°", r"^{\circ}")
+    )
+    text = re.sub(r"√\s*\(([^()]*)\)|√\s*(\d+|[a-zA-Z])", lambda m: rf"\sqrt{{{m[1] or m[2]}}}", text)
+    text = re.sub(r"(?<![\\a-z])sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}", text)
+    text = re.sub(r"(?<![a-zA-Z\\])C_\{?(\d+)\}?\^\{?(\d+)\}?", r"\\binom{\1}{\2}", text)
+    text = re.sub(r"\^\(([^()]*)\)", r"^{\1}", text)
+    text = re.sub(r"\^(-?\d{2,})", r"^{\1}", text)
+    text = re.sub(rf"(?<![\\a-zA-Z])({_WORDS})(?![a-zA-Z])", r"\\\1", text)
+    text = re.sub(r"(?<=[\w)}])\s*\*\s*(?=[\w(\\])", r" \\cdot ", text)
+    return re.sub(r"^[a-zA-Z](?:_\{?\w\}?)?\s*=(?!.*=)", "", text).strip()
+
+
+def _explodes(text: str) -> bool:
+    """Say whether working it out would never end: a tower of powers, a power of millions."""
+    return bool(
+        re.search(r"(?:\^\s*[{(]?\s*-?\d+\s*){2,}", text) or re.search(rf"\^\s*[{{(]?\s*\d{{{LONGEST_POWER},}}", text)
+    )
