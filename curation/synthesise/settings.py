@@ -10,10 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from curation.server import Server
 
-WHERE = (
-    "keep AND lang IN ('zh', 'en') AND list_has_any(skills, ['math', 'reasoning', 'code'])"
-    " AND (reference IS NOT NULL OR short)"
-)
+WHERE = "keep AND lang IN ('zh', 'en') AND skill IN ('math', 'reasoning', 'code') AND (reference IS NOT NULL OR short)"
 
 
 class Settings(BaseModel):
