@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mixtures import ladder
 from mixtures.gp import Process
-from mixtures.ladder import AVERAGE, CONSTANT, PARTS, RUNGS, Predictor
+from mixtures.ladder import AVERAGE, CONSTANT, PARTS, RUNGS, Predictor, Rung
 
 Array = NDArray[np.float64]
 Held = tuple[Array, Array]  # mean and sd of a run, predicted without it
@@ -37,7 +37,7 @@ class Runs:
     @cached_property
     def processes(self) -> tuple[Process, Process]:
         """The two processes by domain, fitted to all runs."""
-        return Process(self.w, self.y, "root", each=True), Process(self.w, self.y, "log", each=True)
+        return Process(self.w, self.y, "power", each=True), Process(self.w, self.y, "log", each=True)
 
     def without(self, rows: Sequence[int]) -> Runs:
         """Return the other runs."""
@@ -68,17 +68,23 @@ def _left_out(runs: Runs) -> Held:
 
 
 def folds(runs: Runs) -> dict[str, Held]:
-    """Return every rung's predictions of folds it was not fitted to; repeats of a mixture are never on both sides."""
+    """Return the predictions of every rung, and of the mean of the processes, for folds they were not fitted to."""
+    held = refitted(runs, RUNGS)
+    return {**held, AVERAGE: ladder.together([held[name] for name in PARTS])}
+
+
+def refitted(runs: Runs, rungs: Mapping[str, Rung]) -> dict[str, Held]:
+    """Return each rung's predictions of folds it was not fitted to; repeats of a mixture are never on both sides."""
     different = int(runs.groups.max()) + 1
     fold = np.random.default_rng(0).permutation(different)[runs.groups] % min(FOLDS, different)
-    held = {name: (np.empty(len(runs.y)), np.empty(len(runs.y))) for name in RUNGS}
+    held = {name: (np.empty(len(runs.y)), np.empty(len(runs.y))) for name in rungs}
     for k in range(int(fold.max()) + 1):
         out = fold == k
-        for name, rung in RUNGS.items():
+        for name, rung in rungs.items():
             fitted = rung(runs.w[~out], runs.y[~out], runs.own)
             mean, sd = fitted.at(runs.w[out])
             held[name][0][out], held[name][1][out] = mean, np.hypot(sd, fitted.noise)
-    return {**held, AVERAGE: ladder.together([held[name] for name in PARTS])}
+    return held
 
 
 def predictor(name: str, runs: Runs) -> Predictor:

@@ -1,8 +1,8 @@
 """Gaussian processes for tables of a few dozen runs, fitted in milliseconds.
 
-Kernel: Matérn 3/2 plus a line, on weights bent by a logarithm or a root, with one length scale or one a domain. The
+Kernel: Matérn 3/2 plus a line, on weights bent by a power or a logarithm, with one length scale or one a domain. The
 lengths share one level; a heavy-tailed prior holds each near it, so a domain stands out only where the runs insist. The
-offset of the logarithm, the lengths and the noise are the most probable ones, found by gradient on the marginal
+shape of the bend, the lengths and the noise are the most probable ones, found by gradient on the marginal
 likelihood; the level and the variance of the signal are integrated out.
 """
 
@@ -17,15 +17,16 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.optimize import minimize
 
 Array = NDArray[np.float64]
-Form = Literal["log", "root"]
+Form = Literal["root", "power", "log"]
 LEARN = 160  # runs that the hyper-parameters are learnt from at most; the process is then conditioned on all
 LEVEL = 10.0  # prior variance of the level, in variances of the signal: the level is all but free
 STEPS = 60
-# Priors, mean and sd, of ln: offset of the logarithm, noise and line (in variances of the signal), shared length (in
-# spreads of the runs). Wide: a factor e² either way of noise is one sd.
-PRIOR = np.array([[np.log(0.01), 1.0], [np.log(0.02), 2.0], [np.log(0.3), 1.5], [0.0, 1.0]])
-BOUNDS = [(np.log(1e-4), np.log(0.5)), (np.log(1e-5), np.log(100)), (np.log(1e-3), np.log(100)), (-4.0, 4.0)]
-OFFSET, NOISE, LINE, LENGTH, OWN = 0, 1, 2, 3, 4  # places in theta; from OWN on each domain's own deviation
+# Priors, mean and sd, of ln: noise and line (in variances of the signal), shared length (in spreads of the runs), and of
+# the bend: the exponent of a power, the offset of a logarithm. Wide: a factor e² either way of noise is one sd.
+BENDS = {"root": (np.log(0.5), 1.0), "power": (np.log(0.4), 0.5), "log": (np.log(0.01), 1.0)}
+PRIOR = np.array([[np.log(0.02), 2.0], [np.log(0.3), 1.5], [0.0, 1.0]])
+BOUNDS = [(np.log(1e-5), np.log(100)), (np.log(1e-3), np.log(100)), (-4.0, 4.0)]
+BEND, NOISE, LINE, LENGTH, OWN = 0, 1, 2, 3, 4  # places in theta; from OWN on each domain's own deviation
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ class Process:
         self.centre, self.unit = float(y.mean()), float(y.std()) or 1.0
         z = (y - self.centre) / self.unit
         some = np.arange(len(z)) if len(z) <= LEARN else np.random.default_rng(0).permutation(len(z))[:LEARN]
-        bent = bend(w, form, PRIOR[OFFSET, 0])
+        bent = bend(w, form, BENDS[form][0])
         spread = 0.5 * float(np.log(2 * max(bent.var(axis=0).sum(), 1e-9)))
         self.theta = _climb(_Data(w[some], z[some], form, spread), w.shape[1] if each else 0)
         self.form: Form = form
         self.lengths = np.exp(spread + self.theta[LENGTH] + _own(self.theta, w.shape[1]))
-        self.middle = bend(w, form, self.theta[OFFSET]).mean(axis=0)
+        self.middle = bend(w, form, self.theta[BEND]).mean(axis=0)
         self.x = self._place(w)
         kernel = self._kernel(self.x, self.x)
         kernel[np.diag_indices(len(z))] += np.exp(self.theta[NOISE])
@@ -61,7 +62,7 @@ class Process:
         self.noise = float(np.sqrt(self.variance * np.exp(self.theta[NOISE])))
 
     def _place(self, w: Array) -> Array:
-        return np.asarray((bend(w, self.form, self.theta[OFFSET]) - self.middle) / self.lengths)
+        return np.asarray((bend(w, self.form, self.theta[BEND]) - self.middle) / self.lengths)
 
     def _kernel(self, a: Array, b: Array) -> Array:
         line = a @ b.T
@@ -93,11 +94,15 @@ class Process:
         return errors * self.unit, np.sqrt(self.variance * parts)
 
 
-def bend(w: Array, form: Form, offset: float) -> Array:
-    """Return √w, or log(w + e^offset) in units of its whole range, so that its scale does not depend on the offset."""
-    if form == "root":
-        return np.asarray(np.sqrt(w))
-    return np.asarray(np.log(w + np.exp(offset)) / np.log1p(np.exp(-offset)))
+def bend(w: Array, form: Form, shape: float) -> Array:
+    """Return √w, w to the power e^shape, or log(w + e^shape) in units of its whole range: from 0 to 1 each, but for a shift."""
+    if form == "log":
+        return np.asarray(np.log(w + np.exp(shape)) / np.log1p(np.exp(-shape)))
+    return np.asarray(np.sqrt(w) if form == "root" else w ** np.exp(shape))
+
+
+def _prior(form: Form) -> Array:
+    return np.vstack([BENDS[form], PRIOR])
 
 
 def _own(theta: Array, domains: int) -> Array:
@@ -120,9 +125,10 @@ def _inverse(kernel: Array) -> tuple[Array, float] | None:
 
 
 def _climb(data: _Data, own: int) -> Array:
-    start = np.concatenate([PRIOR[:, 0], np.zeros(own)])
+    start = np.concatenate([_prior(data.form)[:, 0], np.zeros(own)])
     start[NOISE] = np.log(0.05)
-    bounds = [*BOUNDS, *[(-8.0, 8.0)] * own]
+    middle, width = BENDS[data.form]
+    bounds = [(middle - 4 * width, middle + 4 * width), *BOUNDS, *[(-8.0, 8.0)] * own]
     options = {"maxiter": STEPS, "maxcor": 12, "ftol": 1e-5}
     return np.asarray(minimize(_loss, start, (data,), "L-BFGS-B", jac=True, bounds=bounds, options=options).x)
 
@@ -130,7 +136,7 @@ def _climb(data: _Data, own: int) -> Array:
 def _loss(theta: Array, data: _Data) -> tuple[float, Array]:
     """Return minus the ln of the posterior of theta, and its gradient."""
     n, domains = data.w.shape
-    bent, turn = _bent(data, theta[OFFSET])
+    bent, turn = _bent(data, theta[BEND])
     scale = np.exp(-(data.spread + theta[LENGTH] + _own(theta, domains)))
     x = (bent - bent.mean(axis=0)) * scale
     line = x @ x.T
@@ -150,9 +156,10 @@ def _loss(theta: Array, data: _Data) -> tuple[float, Array]:
     by_x = -2 * (pull.sum(axis=1)[:, None] * x - pull @ x) + 2 * share * (core @ x)
     by_length = -(x * by_x).sum(axis=0)
     away, value = theta[OWN:], 0.5 * (n + 1) * np.log(fit) + 0.5 * determinant
-    step = (theta[:OWN] - PRIOR[:, 0]) / PRIOR[:, 1]
-    slope = np.concatenate([step / PRIOR[:, 1], 4 * away / (1 + away**2)])
-    slope[OFFSET] += ((by_x * scale) * (turn - turn.mean(axis=0))).sum()
+    middle, width = _prior(data.form).T
+    step = (theta[:OWN] - middle) / width
+    slope = np.concatenate([step / width, 4 * away / (1 + away**2)])
+    slope[BEND] += ((by_x * scale) * (turn - turn.mean(axis=0))).sum()
     slope[NOISE] += noise * np.trace(core)
     slope[LINE] += share * (core * line).sum()
     slope[LENGTH] += by_length.sum()
@@ -160,10 +167,12 @@ def _loss(theta: Array, data: _Data) -> tuple[float, Array]:
     return value + 0.5 * float(step @ step) + 2 * float(np.log1p(away**2).sum()), slope
 
 
-def _bent(data: _Data, offset: float) -> tuple[Array, Array]:
-    """Return the bent weights and their derivative by the offset."""
-    bent = bend(data.w, data.form, offset)
+def _bent(data: _Data, shape: float) -> tuple[Array, Array]:
+    """Return the bent weights and their derivative by the shape."""
+    bent = bend(data.w, data.form, shape)
     if data.form == "root":
         return bent, np.zeros_like(bent)
-    c, span = np.exp(offset), np.log1p(np.exp(-offset))
+    if data.form == "power":
+        return bent, bent * np.log(np.maximum(data.w, 1e-300)) * np.exp(shape)
+    c, span = np.exp(shape), np.log1p(np.exp(-shape))
     return bent, c / (data.w + c) / span + bent / ((1 + c) * span)

@@ -20,7 +20,7 @@ RIDGES = np.geomspace(1e-3, 1e3, 19)
 FLOORS = np.geomspace(0.02, 10.0, 12)  # how far below the least value the exponential law may end, in ranges
 CONSTANT = "constant"
 TREES = "LightGBM"
-ROOT = "GP sqrt(w) by domain"
+POWER = "GP w^p by domain"
 LOG = "GP log(w+c) by domain"
 AVERAGE = "mean of the GPs by domain"
 
@@ -197,7 +197,7 @@ RUNGS: dict[str, Rung] = {
     "exponential law": exponential,
     TREES: trees,
     "GP sqrt(w)": process("root", each=False),
-    ROOT: process("root", each=True),
+    POWER: process("power", each=True),
     LOG: process("log", each=True),
 }
-PARTS = (ROOT, LOG)  # of AVERAGE
+PARTS = (POWER, LOG)  # of AVERAGE

@@ -21,8 +21,8 @@ Array = NDArray[np.float64]
 LEAST_RUNS = 6  # different mixtures; with fewer nothing but the mean is fitted
 BEATS = 1.645  # standard errors by which a form must beat the constant: one side of 5 %
 LEAVES = 2.33  # and by which a rung must beat the mean of the processes: 1 %, as many rungs try
-SURE = 8  # runs' worth of trust that the sd is right as it stands, before held-out errors speak
-WIDER = 1.2  # factor on the sd where no fold was refitted: what refitted folds say on average
+WIDER = 1.2  # factor on a process's sd, which takes its hyper-parameters for known, before held-out errors speak
+SURE = 8  # runs' worth of trust in it
 LOSS = "loss/"
 CONSTANT = ladder.CONSTANT
 
@@ -110,11 +110,11 @@ def _fit(metric: str, ratios: Array, values: Array, names: tuple[str, ...], quic
     held = {CONSTANT: evidence.constant(runs)} if note else (evidence.quick if quick else evidence.folds)(runs)
     errors = {name: runs.y - mean for name, (mean, _) in held.items()}
     chosen, why = (CONSTANT, note) if note else _choose(errors, runs.groups)
-    table = tuple(Step(name, _rmse(e), rank(runs.y - e, runs.y)) for name, e in errors.items())
+    table = tuple(Step(name, rmse(e), rank(runs.y - e, runs.y)) for name, e in errors.items())
     step = next(s for s in table if s.name == chosen)
     every = np.full(len(values), np.nan)
     every[used] = held[chosen][0]
-    scale = WIDER if quick and chosen != CONSTANT else _scale(errors[chosen], held[chosen])
+    scale = WIDER if quick and chosen != CONSTANT else scale_of(errors[chosen], held[chosen])
     return Fitted(
         metric, chosen, step.cv_error, step.cv_rank, table, len(used), every, np.where(known, values, np.nan) - every,
         evidence.predictor(chosen, runs), scale, why, why if chosen == CONSTANT else "", tuple(rows[strange].tolist()),
@@ -155,20 +155,20 @@ def _choose(errors: Mapping[str, Array], groups: NDArray[np.intp]) -> tuple[str,
 
     Repeats of a mixture count as one, so that repeating a run does not make the evidence look larger.
     """
-    best = min(errors, key=lambda name: _rmse(errors[name]))
+    best = min(errors, key=lambda name: rmse(errors[name]))
     for name, leads in (
-        (best, best != AVERAGE and _lead(errors, best, AVERAGE, groups) > LEAVES),
+        (best, best != AVERAGE and lead(errors, best, AVERAGE, groups) > LEAVES),
         (AVERAGE, True),
         (best, True),
     ):
-        if leads and name != CONSTANT and _lead(errors, name, CONSTANT, groups) > BEATS:
-            share = 1 - (_rmse(errors[name]) / _rmse(errors[CONSTANT])) ** 2
+        if leads and name != CONSTANT and lead(errors, name, CONSTANT, groups) > BEATS:
+            share = 1 - (rmse(errors[name]) / rmse(errors[CONSTANT])) ** 2
             why = f"explains {share:.0%} of the variance of held-out runs"
             if name != AVERAGE:
-                lead = _lead(errors, name, AVERAGE, groups)
+                ahead = lead(errors, name, AVERAGE, groups)
                 why += (
-                    f"; {lead:.1f} standard errors ahead of the {AVERAGE}"
-                    if lead > LEAVES
+                    f"; {ahead:.1f} standard errors ahead of the {AVERAGE}"
+                    if ahead > LEAVES
                     else f"; the {AVERAGE} does not beat the constant"
                 )
             elif best != name:
@@ -177,22 +177,23 @@ def _choose(errors: Mapping[str, Array], groups: NDArray[np.intp]) -> tuple[str,
     return CONSTANT, "no form predicts held-out runs better than their mean"
 
 
-def _lead(errors: Mapping[str, Array], ahead: str, behind: str, groups: NDArray[np.intp]) -> float:
+def lead(errors: Mapping[str, Array], ahead: str, behind: str, groups: NDArray[np.intp]) -> float:
     """Return by how many standard errors one rung's squared errors are below another's."""
-    lead = np.bincount(groups, errors[behind] ** 2 - errors[ahead] ** 2) / np.bincount(groups)
-    error = float(lead.std(ddof=1)) / np.sqrt(len(lead))
-    return float(lead.mean()) / error if error > 0 else 0.0
+    gained = np.bincount(groups, errors[behind] ** 2 - errors[ahead] ** 2) / np.bincount(groups)
+    error = float(gained.std(ddof=1)) / np.sqrt(len(gained))
+    return float(gained.mean()) / error if error > 0 else 0.0
 
 
-def _scale(errors: Array, held: Held) -> float:
+def scale_of(errors: Array, held: Held) -> float:
     """Return the factor that gives held-out errors the size the sd says, held within reason."""
     if not (held[1] > 0).all():
         return 1.0
     squares = float(((errors / held[1]) ** 2).sum())
-    return float(np.clip(np.sqrt((squares + SURE) / (len(errors) + SURE)), 0.5, 3.0))
+    return float(np.clip(np.sqrt((squares + SURE * WIDER**2) / (len(errors) + SURE)), 0.5, 3.0))
 
 
-def _rmse(errors: Array) -> float:
+def rmse(errors: Array) -> float:
+    """Return the root of the mean squared error."""
     return float(np.sqrt((errors**2).mean()))
 
 
