@@ -61,7 +61,7 @@ def quick(split: Split) -> Predictions:
 
 
 def regmix(split: Split) -> Predictions:
-    """Settings of RegMix's notebook; it stops early on the test runs, which is not copied."""
+    """Fit with the settings of RegMix's notebook; it stops early on the test runs, which is not copied."""
 
     def one(y: Array) -> Array:
         model = LGBMRegressor(n_estimators=1000, learning_rate=0.01, random_state=42, n_jobs=1, verbose=-1)
@@ -76,10 +76,17 @@ def exponential(split: Split) -> Predictions:
     def one(y: Array) -> Array:
         best: tuple[float, Array] = (np.inf, np.zeros(2 + split.w.shape[1]))
         rng = np.random.default_rng(0)
-        for _ in range(5):
+        for _ in range(4):
             level = y.min() - np.ptp(y) * rng.uniform(0.05, 1)
             start = np.concatenate([[level, np.log(y.mean() - level)], rng.normal(0, 0.5, split.w.shape[1])])
-            found = least_squares(lambda p: _law(p, split.w) - y, start, loss="huber", f_scale=0.02, max_nfev=200)
+            found = least_squares(
+                lambda p: _law(p, split.w) - y,
+                start,
+                lambda p: _slopes(p, split.w),
+                loss="huber",
+                f_scale=0.02,
+                max_nfev=100,
+            )
             best = min(best, (float(found.cost), found.x), key=lambda pair: pair[0])
         return _law(best[1], split.new)
 
@@ -88,6 +95,11 @@ def exponential(split: Split) -> Predictions:
 
 def _law(p: Array, w: Array) -> Array:
     return np.asarray(p[0] + np.exp(np.clip(p[1] + w @ p[2:], -30, 30)))
+
+
+def _slopes(p: Array, w: Array) -> Array:
+    grown = (_law(p, w) - p[0])[:, None]
+    return np.hstack([np.ones_like(grown), grown, grown * w])
 
 
 def own(form: Callable[[Array], Array]) -> Method:
