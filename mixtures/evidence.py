@@ -19,6 +19,8 @@ FOLDS = 8
 FAR = 6.0  # robust sds of the held-out errors from which a run is looked at
 HARM = 0.3  # by how much a run must spoil the prediction of the others to be left out
 FEWEST = 10  # runs below which none is called strange
+APART = 0.3  # in the root of a weight: a run so far from every other in a domain may well differ, and is given
+BEYOND = 3.0  # ranges of the other runs' values before it is called strange
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +100,9 @@ def predictor(name: str, runs: Runs) -> Predictor:
 def outliers(runs: Runs) -> list[int]:
     """Return the runs that spoil the others: far from what these say of them, and without them these are foretold better.
 
-    A run that is merely surprising (the only one without a domain, say) does not make the others harder to predict, and
-    stays. Several may hide one another, so the next is looked at before the last is judged; at most one in ten is left out.
+    A run that is merely surprising does not make the others harder to predict, and stays; one that stands apart in a domain
+    (the only one without it, say) stays unless it is off by several times their range. Several may hide one another, so the
+    next is looked at before the last is judged; at most one in ten is left out.
     """
     gone: list[int] = []
     looked: list[int] = []
@@ -111,6 +114,8 @@ def outliers(runs: Runs) -> list[int]:
         if not off[worst] > FAR * 1.4826 * np.nanmedian(off):
             break
         looked.append(worst)
+        if _apart(runs.w, worst) and not off[worst] > BEYOND * np.ptp(np.delete(runs.y, looked)):
+            break
         errors = np.full(len(runs.y), np.nan)
         rest = np.delete(np.arange(len(runs.y)), looked)
         errors[rest] = _errors(runs.without(looked))
@@ -121,3 +126,8 @@ def outliers(runs: Runs) -> list[int]:
 
 def _errors(runs: Runs) -> Array:
     return runs.y - _left_out(runs)[0]
+
+
+def _apart(w: Array, row: int) -> bool:
+    gaps = abs(np.sqrt(np.delete(w, row, 0)) - np.sqrt(w[row]))
+    return bool((gaps.min(axis=0) > APART).any())
