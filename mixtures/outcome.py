@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from curation import shards
 from curation.identity import file_digest
-from mixtures import confirm
+from mixtures import confirm, tables
 from mixtures.confirm import Interval, LeftOut
 from mixtures.domain import Domains
 from mixtures.ledger import Run
 from mixtures.limits import Limits
-from mixtures.mixture import Mixture, Table, by_name, epochs, write_mixture, write_table
+from mixtures.mixture import Mixture, by_name, epochs, write_mixture
 from mixtures.objective import Objective
 from mixtures.surrogate import Fitted
+from mixtures.tables import Table
 
 if TYPE_CHECKING:
     from mixtures.search import Plan
@@ -119,14 +120,13 @@ def _values(runs: Sequence[Run], metric: str) -> Array:
 
 def write_tables(folder: Path, domains: Domains, runs: Sequence[Run]) -> None:
     """Write ratios.csv and metrics.csv of the runs so far; a failed run has empty metrics."""
-    names = tuple(run.name for run in runs)
     ids = tuple(str(number) for number in range(len(runs)))
+    keys = {"run": ids, "name": tuple(run.name for run in runs), "index": ids}
     metrics = tuple(sorted({metric for run in runs for metric in run.metrics}))
-    values = np.array([[run.metrics.get(m, math.nan) for m in metrics] for run in runs]).reshape(
-        len(runs), len(metrics)
-    )
-    write_table(folder / "ratios.csv", Table(ids, names, domains.names, np.array([run.weights for run in runs])))
-    write_table(folder / "metrics.csv", Table(ids, names, metrics, values))
+    values = np.array([[run.metrics.get(m, math.nan) for m in metrics] for run in runs])
+    weights = np.array([run.weights for run in runs])
+    tables.write(folder / "ratios.csv", Table(keys, domains.names, weights))
+    tables.write(folder / "metrics.csv", Table(keys, metrics, values.reshape(len(runs), len(metrics))))
 
 
 def write(outcome: Outcome, folder: Path) -> None:

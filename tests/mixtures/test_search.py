@@ -13,9 +13,10 @@ from curation import shards
 from mixtures import ledger
 from mixtures.domain import domains_of
 from mixtures.limits import Bound, InfeasibleError
-from mixtures.mixture import natural, read_metrics, read_mixture, read_ratios
+from mixtures.mixture import natural, read_mixture
 from mixtures.search import Metrics, OnDone, Plan, Settings, key, search
 from mixtures.swarm import Settings as Swarm
+from mixtures.tables import read_metrics, read_ratios
 
 NAMES = ("en-chat", "en-math", "zh-chat", "zh-math")
 TOKENS = (4_000_000, 300_000, 2_500_000, 200_000)
@@ -87,7 +88,7 @@ def test_every_run_but_natural_obeys_the_limits_and_is_written_in_steps(done: Pa
     table = read_ratios(done / "ratios.csv")
     assert table.columns == NAMES
     assert len(table.runs) == 12 + 2 * 4
-    for name, w in zip(table.names, table.values, strict=True):
+    for name, w in zip(table.keys["name"], table.values, strict=True):
         if "natural" not in name:
             assert (3_000_000 * w / DOMAINS.tokens <= 4 + 1e-9).all()
             assert 0.3 - 1e-9 <= w[2:].sum() <= 0.6 + 1e-9

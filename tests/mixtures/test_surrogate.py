@@ -4,7 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mixtures.surrogate import fit, rank
+from mixtures import surrogate
+from mixtures.ladder import AVERAGE
+from mixtures.surrogate import fit, own, rank
 
 TABLES = Path(__file__).parents[2] / "../shared/data/mixtures/regmix"
 
@@ -19,19 +21,73 @@ def table(name: str) -> tuple[list[str], np.ndarray]:
     return header[1:], np.array(rows, dtype=float)[:, 1:]
 
 
-def test_a_clean_law_is_learned_and_its_intervals_hold() -> None:
-    w, new = runs(32, 6), runs(400, 6, 1)
+def law(v: np.ndarray) -> np.ndarray:
+    return 2 - 0.1 * np.log(v[:, 2] + 0.01) - 0.03 * np.log(v[:, 4] + 0.01)
 
-    def law(v: np.ndarray) -> np.ndarray:
-        return 2 - 0.1 * np.log(v[:, 2] + 0.01) - 0.03 * np.log(v[:, 4] + 0.01)
 
-    rng = np.random.default_rng(2)
-    fitted = fit(w, {"m": law(w) + 0.01 * rng.normal(size=32)})["m"]
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_clean_law_is_learned_and_its_intervals_hold(quick: bool) -> None:
+    new, inside = runs(400, 6, 1), []
+    for seed in range(4):
+        w, rng = runs(32, 6, 20 + seed), np.random.default_rng(seed)
+        fitted = fit(w, {"m": law(w) + 0.01 * rng.normal(size=32)}, quick=quick)["m"]
+        mean, sd = fitted.of_a_run(new)
+        assert rank(mean, law(new)) > 0.97
+        inside.append((abs(law(new) + 0.01 * rng.normal(size=400) - mean) < 1.645 * sd).mean())
+        assert fitted.cv_error < 0.5 * fitted.table[0].cv_error
+    assert 0.8 < np.mean(inside) < 0.97
+
+
+def test_joint_draws_have_the_mean_and_the_sd_that_are_told_and_hang_together() -> None:
+    w, new = runs(24, 6), runs(50, 6, 1)
+    fitted = fit(w, {"m": law(w) + 0.03 * np.random.default_rng(2).normal(size=24)}, quick=True)["m"]
     mean, sd = fitted.predict(new)
-    assert rank(mean, law(new)) > 0.97
-    seen = law(new) + 0.01 * rng.normal(size=400)
-    assert 0.8 < (abs(seen - mean) < 1.645 * np.hypot(sd, fitted.noise)).mean() <= 1.0
-    assert fitted.cv_error == min(step.cv_error for step in fitted.table)
+    draws = fitted.sample(new, 4000, np.random.default_rng(3))
+    assert draws.shape == (4000, 50)
+    np.testing.assert_allclose(draws.mean(axis=0), mean, atol=0.1 * sd.max())
+    np.testing.assert_allclose(draws.std(axis=0), sd, rtol=0.1)
+    same = fitted.sample(np.vstack([new[:1], new[:1]]), 100, np.random.default_rng(4))
+    np.testing.assert_allclose(same[:, 0], same[:, 1], atol=1e-3 * sd[0])
+
+
+def test_another_rung_is_taken_only_when_its_lead_is_no_luck() -> None:
+    rng, every = np.random.default_rng(0), np.arange(24)
+    base = rng.normal(size=24)
+    errors = {"constant": base, AVERAGE: 0.5 * base, "LightGBM": 0.2 * base}
+    assert surrogate._choose(errors, every)[0] == "LightGBM"
+    assert "standard errors ahead of the mean of the GPs" in surrogate._choose(errors, every)[1]
+    luck = errors | {"LightGBM": 0.49 * np.roll(base, 5)}
+    assert surrogate._choose(luck, every) == (
+        AVERAGE,
+        "explains 75% of the variance of held-out runs; the lead of LightGBM may be luck",
+    )
+
+
+def test_runs_that_spoil_the_others_are_left_out_though_they_hide_one_another_and_surprising_ones_stay() -> None:
+    w = runs(32, 6, 3)
+    clean = law(w) + 0.01 * np.random.default_rng(4).normal(size=32)
+    spoilt = clean.copy()
+    spoilt[[4, 9, 20]] = [9.0, -3.0, 9.0]
+    both = fit(w, {"clean": clean, "spoilt": spoilt}, quick=True)
+    assert both["clean"].outliers == ()
+    assert sorted(both["spoilt"].outliers) == [4, 9, 20]
+    assert both["spoilt"].runs == 29
+    assert np.isnan(both["spoilt"].held_out[[4, 9, 20]]).all()
+    assert both["spoilt"].cv_error < 1.5 * both["clean"].cv_error
+    alone = runs(32, 6, 3)
+    alone[:, 2] = np.maximum(alone[:, 2], 0.2)
+    alone[11, 2] = 0  # the only run without the domain: far off, and true
+    alone /= alone.sum(axis=1, keepdims=True)
+    assert fit(alone, {"m": -np.log(alone[:, 2] + 0.01)}, quick=True)["m"].outliers == ()
+
+
+def test_a_metric_finds_its_own_domain_by_words() -> None:
+    names = ("train_the_pile_arxiv", "train_the_pile_pubmed_central", "train_the_pile_pubmed_abstracts")
+    assert own("metric/the_pile_pubmed_abstracts_val_loss", names) == 2
+    assert own("metric/the_pile_arxiv_val_loss", names) == 0
+    assert own("arc_easy:rc::olmes", names) is None
+    assert own("loss/b", ("a", "b")) == 1
+    assert own("hellaswag", ("a",)) is None
 
 
 def test_pure_noise_keeps_the_constant_and_says_so() -> None:
