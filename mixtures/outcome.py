@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +22,10 @@ from mixtures.ledger import Run
 from mixtures.limits import Limits
 from mixtures.mixture import Mixture, by_name, epochs, write_mixture
 from mixtures.objective import Objective
+from mixtures.plan import Plan
+from mixtures.propose import Model
 from mixtures.surrogate import Fitted
 from mixtures.tables import Table
-
-if TYPE_CHECKING:
-    from mixtures.search import Plan
 
 Array = NDArray[np.float64]
 
@@ -52,9 +51,18 @@ class Found:
     space: Limits
     natural: Mixture
     proposed: Mixture
-    top: Array  # the candidates whose mean is proposed
-    fitted: Mapping[str, Fitted]
-    goal: Objective
+    alike: Array  # candidates that the runs do not tell from the proposed one
+    model: Model
+
+    @property
+    def fitted(self) -> Mapping[str, Fitted]:
+        """The surrogate of each metric."""
+        return self.model.fitted
+
+    @property
+    def goal(self) -> Objective:
+        """The composite."""
+        return self.model.goal
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,8 +194,8 @@ def _surrogate(fitted: Fitted) -> dict[str, Any]:
 
 
 def weight_range(outcome: Outcome) -> tuple[Array, Array]:
-    """Return each domain's 5th and 95th percentile among the candidates whose mean is proposed."""
-    low, high = np.quantile(outcome.found.top, [0.05, 0.95], axis=0)
+    """Return each domain's 5th and 95th percentile among the candidates that the runs do not tell from the proposed one."""
+    low, high = np.quantile(outcome.found.alike, [0.05, 0.95], axis=0)
     return low, high
 
 

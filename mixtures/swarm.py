@@ -30,12 +30,11 @@ class Settings(BaseModel):
     """How a search spends its runs. It costs `runs` + 2 × `confirm` proxies."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    runs: int = Field(16, ge=6, description="proxy runs of the search, repeats of the natural mixture included")
+    runs: int = Field(24, ge=6, description="proxy runs of the search, repeats of the natural mixture included")
     natural_repeats: int = Field(3, ge=1, description="of those, runs of the natural mixture with different seeds")
-    first: float = Field(
-        0.5, gt=0, le=1, description="part of the runs that fills space before any surrogate is trusted"
-    )
-    batch: int = Field(4, ge=1, description="runs chosen at once by expected improvement")
+    first: float = Field(0.5, gt=0, le=1, description="part of the runs spent near the natural mixture, before any surrogate is trusted")
+    batch: int = Field(4, ge=1, description="runs chosen at once, by expected improvement or as the best predicted")
+    finals: float = Field(0.25, ge=0, lt=1, description="last part of the runs, spent on the best predicted mixtures")
     confirm: int = Field(4, ge=2, description="fresh seeds for the proposal, and the same for the natural mixture")
     spread: tuple[float, float] = Field((0.3, 4.0), description="Dirichlet concentration of candidates, least and most")
     pool: int = Field(4000, ge=200, description="candidates the surrogates look at")
