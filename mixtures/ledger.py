@@ -79,7 +79,9 @@ class Ledger:
         It does when all its metrics are finite, it lacks none that the others have, and no reason `why` against it is given.
         """
         lost = sorted(m for m in {*self.metrics, *run.metrics} if not math.isfinite(run.metrics.get(m, math.nan)))
-        why = why or ("it has no metrics" if not run.metrics else f"no finite value of {', '.join(lost)}" if lost else "")
+        why = why or (
+            "it has no metrics" if not run.metrics else f"no finite value of {', '.join(lost)}" if lost else ""
+        )
         good, key = not why, self.key(run.weights, run.seed)
         if good and key in self.done:
             return True

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 NEAREST = 0.1  # of the pool: where a search starts, in the middle, since a few runs say nothing about far corners
 SAME = 1e-12  # squared distance in √w below which two mixtures are one
 BROKEN = 1e6  # added to the composite of a mixture that breaks a guard
-CAUTION = 1.0  # standard deviations of the prediction that a proposal has to be worth
+CAUTION = 0.5  # standard deviations of the prediction that a proposal has to be worth
 
 
 class Pool(Protocol):
@@ -63,22 +63,27 @@ class Model:
         return any(self.fitted[metric].name != CONSTANT for metric in self.goal.shares)
 
 
-def start(pool: Array, anchor: Array, taken: Array, count: int, seed: int) -> Array:
-    """Return `count` of the tenth of the pool that lies nearest to `anchor` in √w, at random, none of them taken."""
+def start(pool: Array, anchor: Array, taken: Array, count: int, seed: int, runs: int) -> Array:
+    """Return `count` mixtures at random from the part of the pool nearest to `anchor` in √w, none of them taken.
+
+    The part is NEAREST of the pool where a search has as many `runs` as domains, and more where it has more.
+    """
     apart = ((np.sqrt(pool) - np.sqrt(anchor)) ** 2).sum(axis=1)
     free = np.flatnonzero(_gap(pool, taken) > SAME)
-    most = max(count, round(len(pool) * NEAREST))
+    part = NEAREST * max(1.0, runs / pool.shape[1])
+    most = max(count, round(len(pool) * min(part, 1.0)))
     nearest = free[np.argsort(apart[free], kind="stable")[:most]]
     return np.asarray(pool[np.random.default_rng(seed).choice(nearest, min(count, len(nearest)), replace=False)])
 
 
-def candidates(model: Model, pool: Pool, anchor: Array, top: int) -> tuple[Array, Array]:
+def candidates(model: Model, pool: Pool, anchor: Array, taken: Array, top: int) -> tuple[Array, Array]:
     """Return every candidate looked at, and the `top` best predicted: the wide pool, near the anchor, twice near the best."""
-    known, score = pool.wide, model.score(pool.wide)
+    known = pool.wide[trusted(pool.wide, taken)]
+    score = model.score(known)
     for turn in range(3):
         near = pool.near(_first(known, score, top).mean(axis=0) if turn else anchor, turn)
-        if len(near):
-            known, score = np.vstack([known, near]), np.concatenate([score, model.score(near)])
+        near = near[trusted(near, taken)]
+        known, score = np.vstack([known, near]), np.concatenate([score, model.score(near) if len(near) else score[:0]])
     return known, _first(known, score, top)
 
 
@@ -105,8 +110,7 @@ def exploit(model: Model, points: Array, taken: Array, count: int) -> Array:
 
 def _spread(known: Array, value: Array, taken: Array, count: int) -> Array:
     """Pick the most valuable; one near a pick of this batch loses what that run would tell: its value × 1 − k(distance)."""
-    roots, seen = np.sqrt(known), np.sqrt(taken)
-    apart = ((seen[:, None, :] - seen[None, :, :]) ** 2).sum(axis=2)
+    roots, apart = np.sqrt(known), _squares(taken)
     length = float(np.median(apart[apart > 0])) / 4 if (apart > 0).any() else 1.0
     value = np.where(_gap(known, taken) > SAME, value, -1.0)
     chosen: list[int] = []
@@ -116,6 +120,24 @@ def _spread(known: Array, value: Array, taken: Array, count: int) -> Array:
         apart_from = ((roots - roots[pick]) ** 2).sum(axis=1)
         value = np.where(apart_from > SAME, value * (1 - np.exp(-apart_from / (2 * length))), -1.0)
     return np.asarray(known[chosen])
+
+
+def trusted(points: Array, taken: Array) -> NDArray[np.bool_]:
+    """Say which points lie as near to some run as runs lie to one another: beyond, a surrogate only extrapolates.
+
+    With more different runs than domains it is believed so much farther.
+    """
+    runs = np.unique(taken, axis=0)
+    apart = _squares(runs)
+    far = float(np.median(apart[apart > SAME])) if (apart > SAME).any() else np.inf
+    reach = far * max(1.0, len(runs) / runs.shape[1])
+    return np.asarray(_gap(points, taken) <= reach)
+
+
+def _squares(points: Array) -> Array:
+    """Return the squared distance in √w between each two points."""
+    roots = np.sqrt(points)
+    return np.asarray(((roots[:, None, :] - roots[None, :, :]) ** 2).sum(axis=2))
 
 
 def _gap(points: Array, taken: Array) -> Array:
@@ -135,7 +157,7 @@ def alike(model: Model, known: Array, chosen: Array) -> Array:
     """Return the candidates that the runs do not tell from the chosen mixture: predicted within two sd of it, it included."""
     mean, sd = model.predict(np.vstack([chosen, known]))
     same = abs(mean - mean[0]) <= 2 * sd[0]
-    return np.vstack([chosen, known])[same]
+    return np.asarray(np.vstack([chosen, known])[same])
 
 
 def without_each(model: Model, known: Array, top: int) -> dict[str, Array]:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from mixtures import gp, ladder, propose, rounds, surrogate, swarm, tables
+from mixtures import gp, ladder, rounds, surrogate, swarm, tables
 from mixtures.ledger import Run
 from mixtures.objective import Objective
 from mixtures.propose import Model
@@ -92,7 +92,9 @@ def read(ratios: Sequence[Path], metrics: Sequence[Path], objective: str, scaled
     goal = Objective(shares, {name: sd if sd > 0 else 1.0 for name, sd in spread.items()})
     table = Finished(domains, weights[whole], kept, goal, int((~whole).sum()))
     if not (whole.any() and table.value.std() > 0):
-        raise ValueError(f"{int(whole.sum())} rows have every metric of the objective, and it is the same in all of them")
+        raise ValueError(
+            f"{int(whole.sum())} rows have every metric of the objective, and it is the same in all of them"
+        )
     return table
 
 
@@ -181,7 +183,9 @@ def _one(table: Finished, job: tuple[str, swarm.Settings]) -> float:
         return regret(table, METHODS[job[0]](table, job[1]))
 
 
-def replay(table: Finished, plans: Mapping[str, tuple[str, swarm.Settings]], seeds: int, workers: int) -> dict[str, Array]:
+def replay(
+    table: Finished, plans: Mapping[str, tuple[str, swarm.Settings]], seeds: int, workers: int
+) -> dict[str, Array]:
     """Return each plan's regret by seed; a plan is a label with its method and settings."""
     jobs = [(m, s.model_copy(update={"seed": seed})) for m, s in plans.values() for seed in range(seeds)]
     if workers > 1:
@@ -223,15 +227,27 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mixtures.replay", description=__doc__.split("\n", maxsplit=1)[0])
     many = "; several, as repeated flags or after commas, make one pool"
     parser.add_argument("--ratios", action="append", required=True, help="CSV of weights a run" + many)
-    parser.add_argument("--metrics", action="append", required=True, help="CSV of metrics a run, lower is better" + many)
+    parser.add_argument(
+        "--metrics", action="append", required=True, help="CSV of metrics a run, lower is better" + many
+    )
     words = "mean (of all metrics), the name of one, or names with weights: a=2,b=1"
     parser.add_argument("--objective", default="mean", help=words)
     parser.add_argument("--scaled", action="store_true", help="divide each metric by its sd over the table first")
-    parser.add_argument("--budget", type=int, default=32, help="runs, the search's last ones on the best predicted included")
+    parser.add_argument(
+        "--budget", type=int, default=32, help="runs, the search's last ones on the best predicted included"
+    )
     parser.add_argument("--batch", type=int, default=4, help="runs chosen at once")
     parser.add_argument("--seeds", type=int, default=16, help="replays, each with its own seed")
     parser.add_argument("--workers", type=int, default=1, help="processes at a time")
     return parser
+
+
+def _check(given: argparse.Namespace, table: Finished) -> None:
+    rows = len(table.wide)
+    if not 6 <= given.budget <= rows:
+        raise ValueError(f"expected a budget from 6 to the table's {rows} rows, got {given.budget}")
+    if min(given.batch, given.seeds, given.workers) < 1:
+        raise ValueError("expected a batch, seeds and workers of at least 1")
 
 
 def main() -> int:
@@ -240,9 +256,7 @@ def main() -> int:
     paths = [[Path(p) for flag in flags for p in flag.split(",")] for flags in (given.ratios, given.metrics)]
     try:
         table = read(paths[0], paths[1], given.objective, given.scaled)
-        if not 6 <= given.budget <= len(table.wide) or min(given.batch, given.seeds, given.workers) < 1:
-            rows = len(table.wide)
-            raise ValueError(f"expected a budget from 6 to the table's {rows} rows, and a batch, seeds and workers of at least 1")
+        _check(given, table)
     except (OSError, ValueError) as error:
         print(f"replay: {error}", file=sys.stderr)  # noqa: T201 - a command's output
         return 2

@@ -37,19 +37,21 @@ def spend(bench: Bench, pool: Pool, anchor: Array, settings: swarm.Settings, fit
     """
     first, last = round(settings.runs * settings.first), settings.runs - round(settings.runs * settings.finals)
     if (count := max(first, 1) - len(bench.runs)) > 0:
-        bench.ask("space_filling", propose.start(pool.wide, anchor, _taken(bench), count, settings.seed))
+        points = propose.start(pool.wide, anchor, _taken(bench), count, settings.seed, settings.runs)
+        bench.ask("space_filling", points)
     model = fit(bench.runs)
     while (at := len(bench.runs)) < settings.runs:
         count = min(settings.batch, (last if at < last else settings.runs) - at)
-        known, best = propose.candidates(model, pool, anchor, settings.top)
+        taken = _taken(bench)
+        known, best = propose.candidates(model, pool, anchor, taken, settings.top)
         if stop(model, best):
             break
         if not model.informative:  # nothing beats the mean yet: more space is worth more than a guess
-            kind, points = "space_filling", swarm.fill(known, _taken(bench), count, settings.seed + at)
+            kind, points = "space_filling", swarm.fill(pool.wide, taken, count, settings.seed + at)
         elif at < last:
-            kind, points = "expected_improvement", propose.improve(model, known, _taken(bench), count)
+            kind, points = "expected_improvement", propose.improve(model, known, taken, count)
         else:
-            kind, points = "top", propose.exploit(model, pool.between(best, anchor), _taken(bench), count)
+            kind, points = "top", propose.exploit(model, pool.between(best, anchor), taken, count)
         if not len(points):
             break
         bench.ask(kind, points)

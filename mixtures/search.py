@@ -20,12 +20,13 @@ from curation.identity import code, digest
 from mixtures import confirm, mixture, outcome, propose, report, rounds, surrogate, swarm
 from mixtures.domain import Domains
 from mixtures.ledger import Ledger, Run
-from mixtures.limits import Limits, limits, quantise
+from mixtures.limits import Limits, limits
 from mixtures.mixture import Mixture
 from mixtures.objective import mismatch, objective
 from mixtures.outcome import Outcome
 from mixtures.plan import Plan, Settings
 from mixtures.propose import Model
+from mixtures.written import quantise
 
 __all__ = ["Evaluate", "Metrics", "OnDone", "Plan", "Settings", "key", "search"]
 
@@ -59,7 +60,10 @@ class _Space:
         return swarm.candidates(self.limits, centre, self.settings.pool // 4, 7919 + turn, NEAR)
 
     def between(self, best: Array, anchor: Array) -> Array:
-        top = best.mean(axis=0)  # the polytope is convex: a mean of its points obeys it, and so does a step towards one
+        alike = ((best > 0) == (best[0] > 0)).all(axis=1) if self.limits.most < len(anchor) else slice(None)
+        top = best[alike].mean(
+            axis=0
+        )  # the body is convex: a mean of its points obeys it, and so does a step towards one
         steps = STEPS if self.limits.holds(anchor) else STEPS[:1]
         return np.array([quantise(anchor + step * (top - anchor), self.limits) for step in steps])
 
@@ -67,7 +71,7 @@ class _Space:
 class _Bench:
     """Runs batches, leaving out what the ledger holds, and keeps the two tables up to date."""
 
-    def __init__(  # noqa: PLR0913, PLR0917
+    def __init__(
         self, domains: Domains, plan: Plan, space: Limits, evaluate: Evaluate, folder: Path, proxy: str
     ) -> None:
         self.domains, self.plan, self.limits, self.evaluate, self.folder = domains, plan, space, evaluate, folder
@@ -112,7 +116,10 @@ def search(
     Writes ratios.csv, metrics.csv, ledger.jsonl, mixture.json, surrogates.json, observations.parquet, weights.parquet and
     report.html. Raises InfeasibleError where the constraints conflict, ValueError where too few runs finish.
     """
-    space = limits(domains, plan.search.bounds, plan.budget_tokens, plan.epoch_cap)
+    goal = plan.search
+    space = limits(
+        domains, goal.bounds, plan.budget_tokens, plan.epoch_cap, distance=goal.distance, most=goal.most_domains
+    )
     (folder / shards.MANIFEST).unlink(missing_ok=True)
     bench = _Bench(domains, plan, space, evaluate, folder, proxy)
     natural = mixture.natural(domains)
@@ -123,7 +130,8 @@ def search(
     stop = partial(_settled, plan, pool, natural.weights)
     model = rounds.spend(bench, pool, natural.weights, plan.swarm, partial(_fit, domains, plan), stop)
     searched = list(bench.runs)
-    known, top = propose.candidates(model, pool, natural.weights, plan.swarm.top)
+    taken = np.array([run.weights for run in searched])
+    known, top = propose.candidates(model, pool, natural.weights, taken, plan.swarm.top)
     proposed = Mixture("proposed", propose.careful(model, pool.between(top, natural.weights)))
     pairs = _confirm(bench, plan, natural, proposed)
     found = outcome.Found(domains, space, natural, proposed, propose.alike(model, known, proposed.weights), model)

@@ -101,7 +101,7 @@ def test_the_folder_holds_everything_and_the_manifest_its_key(done: Path) -> Non
     observations = pq.read_table(done / "observations.parquet")
     assert observations.column_names == ["search", "run", "name", "kind", "seed", "metric", "value"]
     assert observations.num_rows == 20 * 4
-    kinds = ["confirmation", "expected_improvement", "natural", "space_filling", "top"]
+    kinds = ["confirmation", "natural", "space_filling", "top"]
     assert sorted(set(observations["kind"].to_pylist())) == kinds
     np.testing.assert_array_equal(read_metrics(done / "metrics.csv").values.ravel(), observations["value"].to_numpy())
     assert pq.read_table(done / "weights.parquet").num_rows == 20 * 4
