@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 NEAREST = 0.1  # of the pool: where a search starts, in the middle, since a few runs say nothing about far corners
 SAME = 1e-12  # squared distance in √w below which two mixtures are one
 BROKEN = 1e6  # added to the composite of a mixture that breaks a guard
-CAUTION = 0.5  # standard deviations of the prediction that a proposal has to be worth
+CAUTION = 1.0  # standard deviations of the prediction that a proposal has to be worth
 
 
 class Pool(Protocol):
@@ -92,14 +92,19 @@ def _first(points: Array, score: Array, count: int) -> Array:
 
 
 def improve(model: Model, known: Array, taken: Array, count: int) -> Array:
-    """Return `count` candidates by expected improvement under noise, apart from one another and not taken.
+    """Return `count` candidates by expected improvement under noise, apart from one another and not taken."""
+    return _spread(known, improvement(model, known, taken), taken, count)
 
-    Improvement is over the best *predicted* mean of the mixtures run so far: the best observed one is partly luck.
+
+def improvement(model: Model, points: Array, taken: Array) -> Array:
+    """Return by how much each point may be expected to beat the best *predicted* mean of the mixtures run so far.
+
+    The best observed one is partly luck.
     """
     target = float(model.score(taken).min())
-    mean, sd = model.score(known), np.maximum(model.predict(known)[1], 1e-12)
+    mean, sd = model.score(points), np.maximum(model.predict(points)[1], 1e-12)
     z = (target - mean) / sd
-    return _spread(known, sd * (z * ndtr(z) + np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)), taken, count)
+    return np.asarray(sd * (z * ndtr(z) + np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)))
 
 
 def exploit(model: Model, points: Array, taken: Array, count: int) -> Array:

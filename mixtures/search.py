@@ -67,6 +67,13 @@ class _Space:
         steps = STEPS if self.limits.holds(anchor) else STEPS[:1]
         return np.array([quantise(anchor + step * (top - anchor), self.limits) for step in steps])
 
+    def tried(self, runs: Sequence[Run], anchor: Array) -> Array:
+        """Return what may be proposed at the end: mixtures that were run, since a model errs least where it has looked."""
+        points = [r.weights for r in runs if r.metrics and self.limits.holds(r.weights) and (r.weights != anchor).any()]
+        if not points:
+            raise ValueError("no run of another mixture than the natural one finished; look at the ledger")
+        return np.array(points)
+
 
 class _Bench:
     """Runs batches, leaving out what the ledger holds, and keeps the two tables up to date."""
@@ -132,13 +139,14 @@ def search(
     searched = list(bench.runs)
     taken = np.array([run.weights for run in searched])
     known, top = propose.candidates(model, pool, natural.weights, taken, plan.swarm.top)
-    proposed = Mixture("proposed", propose.careful(model, pool.between(top, natural.weights)))
+    proposed = Mixture("proposed", propose.careful(model, pool.tried(searched, natural.weights)))
     pairs = _confirm(bench, plan, natural, proposed)
     found = outcome.Found(domains, space, natural, proposed, propose.alike(model, known, proposed.weights), model)
     result = outcome.judge(folder.name, found, searched, pairs, plan)
 
     others = propose.without_each(model, known, plan.swarm.top)
-    result = outcome.with_left_out(result, confirm.left_out(others, top.mean(axis=0), result.signals))
+    moved = confirm.left_out(others, top.mean(axis=0), result.signals)
+    result = outcome.with_outlook(result, _nexts(model, natural.weights, known, taken, plan.swarm.batch), moved)
     outcome.write(result, folder)
     shards.write_atomic(folder / "report.html", report.render(result, funnel).encode())
     outcome.finish(result, folder, key(domains, plan, proxy))
@@ -150,6 +158,17 @@ def _settled(plan: Plan, pool: _Space, anchor: Array, model: Model, best: Array)
     mean, sd = model.predict(np.vstack([anchor, propose.careful(model, pool.between(best, anchor))]))
     gain, half = float(mean[0] - mean[1]), SURE * float(sd[1])
     return gain + half < plan.search.hopeless or half < plan.search.sharp
+
+
+def _nexts(model: Model, natural: Array, known: Array, taken: Array, count: int) -> tuple[outcome.Next, ...]:
+    """Return the runs that the search would buy next."""
+    points = propose.improve(model, known, taken, count)
+    mean, sd = model.predict(np.vstack([natural, points]))
+    more = propose.improvement(model, points, taken)
+    rows = zip(points, mean[1:], sd[1:], more, strict=True)
+    return tuple(
+        outcome.Next(w, float(1 - m / mean[0]), float(s / abs(mean[0])), float(e / abs(mean[0]))) for w, m, s, e in rows
+    )
 
 
 def _confirm(bench: _Bench, plan: Plan, natural: Mixture, proposed: Mixture) -> tuple[list[Run], list[Run]]:

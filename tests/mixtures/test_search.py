@@ -140,7 +140,7 @@ def test_a_killed_search_goes_on_where_it_stopped_past_a_half_written_line(done:
 
 
 def test_where_no_mixture_is_better_the_report_says_so_and_natural_is_chosen(tmp_path: Path) -> None:
-    free = PLAN.model_copy(update={"search": Settings.model_validate({"bounds": ()})})
+    free = PLAN.model_copy(update={"search": Settings(confidence=0.99)})
     outcome = search(DOMAINS, free, World(matters=0.0), tmp_path / "flat", "formula")
     assert outcome.verdict.startswith("No detectable gain")
     assert outcome.chosen.name == "natural"
