@@ -63,15 +63,11 @@ class Model:
         return any(self.fitted[metric].name != CONSTANT for metric in self.goal.shares)
 
 
-def start(pool: Array, anchor: Array, taken: Array, count: int, seed: int, runs: int) -> Array:
-    """Return `count` mixtures at random from the part of the pool nearest to `anchor` in √w, none of them taken.
-
-    The part is NEAREST of the pool where a search has as many `runs` as domains, and more where it has more.
-    """
+def start(pool: Array, anchor: Array, taken: Array, count: int, seed: int) -> Array:
+    """Return `count` of the tenth of the pool that lies nearest to `anchor` in √w, at random, none of them taken."""
     apart = ((np.sqrt(pool) - np.sqrt(anchor)) ** 2).sum(axis=1)
     free = np.flatnonzero(_gap(pool, taken) > SAME)
-    part = NEAREST * max(1.0, runs / pool.shape[1])
-    most = max(count, round(len(pool) * min(part, 1.0)))
+    most = max(count, round(len(pool) * NEAREST))
     nearest = free[np.argsort(apart[free], kind="stable")[:most]]
     return np.asarray(pool[np.random.default_rng(seed).choice(nearest, min(count, len(nearest)), replace=False)])
 

@@ -37,7 +37,7 @@ def spend(bench: Bench, pool: Pool, anchor: Array, settings: swarm.Settings, fit
     """
     first, last = round(settings.runs * settings.first), settings.runs - round(settings.runs * settings.finals)
     if (count := max(first, 1) - len(bench.runs)) > 0:
-        points = propose.start(pool.wide, anchor, _taken(bench), count, settings.seed, settings.runs)
+        points = propose.start(pool.wide, anchor, _taken(bench), count, settings.seed)
         bench.ask("space_filling", points)
     model = fit(bench.runs)
     while (at := len(bench.runs)) < settings.runs:

@@ -67,13 +67,6 @@ class _Space:
         steps = STEPS if self.limits.holds(anchor) else STEPS[:1]
         return np.array([quantise(anchor + step * (top - anchor), self.limits) for step in steps])
 
-    def tried(self, runs: Sequence[Run], anchor: Array) -> Array:
-        """Return what may be proposed at the end: mixtures that were run, since a model errs least where it has looked."""
-        points = [r.weights for r in runs if r.metrics and self.limits.holds(r.weights) and (r.weights != anchor).any()]
-        if not points:
-            raise ValueError("no run of another mixture than the natural one finished; look at the ledger")
-        return np.array(points)
-
 
 class _Bench:
     """Runs batches, leaving out what the ledger holds, and keeps the two tables up to date."""
@@ -139,7 +132,7 @@ def search(
     searched = list(bench.runs)
     taken = np.array([run.weights for run in searched])
     known, top = propose.candidates(model, pool, natural.weights, taken, plan.swarm.top)
-    proposed = Mixture("proposed", propose.careful(model, pool.tried(searched, natural.weights)))
+    proposed = Mixture("proposed", propose.careful(model, _final(searched, pool, top, natural.weights)))
     pairs = _confirm(bench, plan, natural, proposed)
     found = outcome.Found(domains, space, natural, proposed, propose.alike(model, known, proposed.weights), model)
     result = outcome.judge(folder.name, found, searched, pairs, plan)
@@ -158,6 +151,12 @@ def _settled(plan: Plan, pool: _Space, anchor: Array, model: Model, best: Array)
     mean, sd = model.predict(np.vstack([anchor, propose.careful(model, pool.between(best, anchor))]))
     gain, half = float(mean[0] - mean[1]), SURE * float(sd[1])
     return gain + half < plan.search.hopeless or half < plan.search.sharp
+
+
+def _final(runs: Sequence[Run], pool: _Space, top: Array, natural: Array) -> Array:
+    """Return what may be proposed at the end: steps to the mean of the best candidates, and those that were run before."""
+    tried = [r.weights for r in runs if r.kind == "top" and r.metrics and (r.weights != natural).any()]
+    return np.vstack([pool.between(top, natural), *tried])
 
 
 def _nexts(model: Model, natural: Array, known: Array, taken: Array, count: int) -> tuple[outcome.Next, ...]:
