@@ -29,7 +29,8 @@ def main() -> None:
     given = parser.parse_args()
     files = [[Path(p) for p in text.split(",")] for text in (given.ratios, given.metrics)]
     table = replay.read(files[0], files[1], given.objective, scaled=False)
-    rows, began = {}, time.process_time()
+    rows: dict[str, list[str]] = {}
+    began = time.process_time()
     for budget in BUDGETS:
         for label, found in replay.replay(table, replay.plans(budget, 4), given.seeds, workers=1).items():
             rows.setdefault(label, [label]).append(f"{found.mean():.3f} ± {found.std():.3f}")
