@@ -23,9 +23,9 @@ from curation.skill import Settings as Skill
 from curation.synthesise import Settings as Synthesise
 from curation.tokens import Settings as Tokens
 from mixtures.handoff.manifest import Settings as Handoff
+from mixtures.plan import Plan
+from mixtures.plan import Settings as Search
 from mixtures.proxy.settings import Settings as Proxy
-from mixtures.search import Plan
-from mixtures.search import Settings as Search
 from mixtures.swarm import Settings as Swarm
 
 # Keys of a section that follow from another key: a stage reads them, nobody sets them.

@@ -64,6 +64,8 @@ def run_search(config: Config) -> str:
     """Prepare the proxies, search, and let the catalog see the observations; returns the verdict in words."""
     corpus = config.root / "corpus.duckdb"
     domains, funnel = domain.read_domains(corpus), catalog.funnel(corpus)
+    if any(":" in bound.domains for bound in config.search.bounds):
+        domains = domain.with_groups(domains, corpus)
     with local.prepare(corpus, config.proxy_settings(), config.root / "work" / "proxy", config.workers) as proxies:
         outcome = search.search(domains, config.plan(), proxies.run, folder(config), proxy(config), funnel)
     catalog.refresh(config.root)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,32 @@ def paired(natural: Array, proposed: Array, confidence: float = 0.9) -> Interval
     mean = float(gains.mean())
     half = float(stdtrit(len(gains) - 1, (1 + confidence) / 2) * gains.std(ddof=1) / np.sqrt(len(gains)))
     return Interval(mean, mean - half, mean + half, len(gains), confidence)
+
+
+def planner(gain: Interval, spread: float, more: Sequence[int] = (2, 4, 8, 16)) -> tuple[tuple[int, float], ...]:
+    """Return, for so many more pairs of confirmation runs, half of the interval on the gain to be expected.
+
+    `spread` is the sd of a pair's difference; two runs buy a pair.
+    """
+    sizes = [gain.pairs + k for k in more]
+    return tuple(
+        (k, float(stdtrit(n - 1, (1 + gain.confidence) / 2)) * spread / float(np.sqrt(n)))
+        for k, n in zip(more, sizes, strict=True)
+    )
+
+
+def spread_of(gain: Interval) -> float:
+    """Return the sd of a pair's difference, read back from the interval."""
+    quantile = float(stdtrit(gain.pairs - 1, (1 + gain.confidence) / 2))
+    return (gain.high - gain.mean) * float(np.sqrt(gain.pairs)) / quantile
+
+
+def front(values: Array) -> NDArray[np.bool_]:
+    """Return which rows (mixtures × metrics, lower is better) no other row beats in one metric without losing another."""
+    keep = np.ones(len(values), np.bool_)
+    for k, row in enumerate(values):
+        keep[k] = not ((values <= row).all(axis=1) & (values < row).any(axis=1)).any()
+    return keep
 
 
 def noise_floor(repeats: Array) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Counts = NDArray[np.int64]
+Array = NDArray[np.float64]
 
 QUERY = """
 SELECT domain, count(*) AS records, sum(n_tokens)::BIGINT AS tokens, sum(n_target_tokens)::BIGINT AS target_tokens
@@ -26,11 +28,36 @@ class Domains:
     records: Counts
     tokens: Counts
     target_tokens: Counts
+    groups: Mapping[str, Array] = field(default_factory=dict)  # source:<name>, licence:<name> → its part of each domain
 
     def plain(self) -> dict[str, list[int]]:
         """Return name → [records, tokens, target_tokens]: what an identity is computed from."""
         columns = zip(self.names, self.records, self.tokens, self.target_tokens, strict=True)
         return {name: [int(r), int(t), int(s)] for name, r, t, s in columns}
+
+
+PARTS = """
+WITH licences AS (
+    SELECT source, coalesce(licence, 'unknown') AS licence, count(*) / sum(count(*)) OVER (PARTITION BY source) AS part
+    FROM records GROUP BY source, licence
+), cells AS (SELECT domain, source, sum(n_tokens) AS tokens FROM domains GROUP BY domain, source)
+SELECT 'source:' || source AS name, domain, tokens::DOUBLE AS tokens FROM cells
+UNION ALL SELECT 'licence:' || licence, domain, sum(tokens * part) FROM cells JOIN licences USING (source) GROUP BY licence, domain
+"""
+
+
+def with_groups(domains: Domains, catalog: Path) -> Domains:
+    """Return the domains with the part that each source and licence has of each domain's tokens.
+
+    A source with several licences has each by its part of the records, in all its domains alike.
+    """
+    with duckdb.connect(str(catalog), read_only=True) as connection:
+        rows = connection.execute(PARTS).fetchall()
+    at, groups = {name: i for i, name in enumerate(domains.names)}, dict[str, Array]()
+    for name, domain, tokens in rows:
+        parts = groups.setdefault(name, np.zeros(len(at)))
+        parts[at[domain]] += tokens / domains.tokens[at[domain]]
+    return replace(domains, groups=groups)
 
 
 def read_domains(catalog: Path) -> Domains:
@@ -58,4 +85,5 @@ def domains_of(rows: list[tuple[Any, ...]]) -> Domains:
     if len({row[0] for row in rows}) != len(rows):
         raise ValueError("a domain is named twice; expected one row a domain")
     names, *counts = zip(*rows, strict=True)
-    return Domains(names, *(np.array(column, dtype=np.int64) for column in counts))
+    records, tokens, target = (np.array(column, dtype=np.int64) for column in counts)
+    return Domains(names, records, tokens, target)

@@ -27,7 +27,7 @@ class Run:
     """A proxy run of the search; metrics are empty where it failed."""
 
     name: str
-    kind: str  # natural, space_filling, expected_improvement or confirmation
+    kind: str  # natural, space_filling, expected_improvement, top or confirmation
     seed: int
     weights: Array
     metrics: Mapping[str, float]
@@ -39,9 +39,10 @@ class Ledger:
     def __init__(self, path: Path, names: Sequence[str], proxy: str) -> None:
         self.path, self.names, self.proxy = path, tuple(names), proxy
         self.done: dict[str, dict[str, float]] = {}
+        self.metrics: tuple[str, ...] = ()  # of the first run that finished under this proxy: less is a partial run
         for line in read(path):
             if line["status"] == "finished":
-                self.done[line["key"]] = line["metrics"]
+                self._keep(line["key"], line["metrics"], line.get("proxy"))
 
     def key(self, weights: Array, seed: int) -> str:
         """Return the identity of a run."""
@@ -54,15 +55,40 @@ class Ledger:
         """Return the metrics of a finished run, or None."""
         return self.done.get(self.key(weights, seed))
 
-    def add(self, run: Run) -> bool:
-        """Append a run and sync it to disk; returns whether it counts as finished: it has metrics and all are finite."""
-        good = bool(run.metrics) and all(math.isfinite(v) for v in run.metrics.values())
-        key = self.key(run.weights, run.seed)
+    def _keep(self, key: str, metrics: dict[str, float], proxy: str | None) -> None:
+        self.done[key] = metrics
+        if proxy == self.proxy:
+            self.metrics = self.metrics or tuple(metrics)
+
+    def earlier(self) -> list[Run]:
+        """Return every finished run of the file but confirmations whose domains are all known, the last of equal keys once.
+
+        A domain that joined later has weight 0 in them. Their proxies may differ: what they measured is taken as it is.
+        """
+        found: dict[str, Run] = {}
+        for line in read(self.path):
+            weights = line.get("weights", {})
+            if line["status"] == "finished" and line["kind"] != "confirmation" and set(weights) <= set(self.names):
+                w = np.array([float(weights.get(name, 0.0)) for name in self.names])
+                found[line["key"]] = Run(line["name"], line["kind"], int(line["seed"]), w, line["metrics"])
+        return list(found.values())
+
+    def add(self, run: Run, why: str = "") -> bool:
+        """Append a run and sync it to disk; returns whether it counts as finished.
+
+        It does when all its metrics are finite, it lacks none that the others have, and no reason `why` against it is given.
+        """
+        lost = sorted(m for m in {*self.metrics, *run.metrics} if not math.isfinite(run.metrics.get(m, math.nan)))
+        why = why or (
+            "it has no metrics" if not run.metrics else f"no finite value of {', '.join(lost)}" if lost else ""
+        )
+        good, key = not why, self.key(run.weights, run.seed)
         if good and key in self.done:
             return True
         line = {
             "key": key,
             "status": "finished" if good else "failed",
+            **({"why": why} if why else {}),
             "name": run.name,
             "kind": run.kind,
             "seed": run.seed,
@@ -72,7 +98,7 @@ class Ledger:
         }
         self._append(json.dumps(line, ensure_ascii=False, allow_nan=False))
         if good:
-            self.done[key] = {k: float(v) for k, v in run.metrics.items()}
+            self._keep(key, {k: float(v) for k, v in run.metrics.items()}, self.proxy)
         return good
 
     def _append(self, line: str) -> None:

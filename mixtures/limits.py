@@ -1,19 +1,21 @@
-"""What a mixture may be: supply under the epoch cap, floors and ceilings of domains and of groups of domains.
+"""What a mixture may be: supply under the epoch cap, floors and ceilings of groups, distance to natural, sparsity.
 
-All of it is one polytope: lower ≤ w ≤ upper, low ≤ A w ≤ high, Σ w = 1. Linear programs say whether it is empty, and
-why, and how far each domain can go; an integer program rounds a mixture to written steps without leaving it.
+All but sparsity is one convex body: lower ≤ w ≤ upper, low ≤ A w ≤ high, Σ w = 1, ½ Σ|w − natural| ≤ distance. Linear
+programs say whether it is empty, why, and how far each domain can go; an integer program rounds a mixture to written
+steps without leaving it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.optimize import linprog
 
 from mixtures.domain import Domains
 
@@ -27,13 +29,16 @@ class InfeasibleError(ValueError):
 
 
 class Bound(BaseModel):
-    """A floor and a ceiling on the share of some domains."""
+    """A floor and a ceiling on the share of some domains, sources or licences."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    domains: str = Field(description="glob over domain names, e.g. zh-* or en-math")
+    domains: str = Field(
+        description="glob over domain names (zh-*, *-math), or over source:<name> and licence:<name>, e.g. licence:cc-by-nc*"
+    )
     floor: float = Field(0.0, ge=0, le=1, description="smallest share of total tokens")
     ceiling: float = Field(1.0, ge=0, le=1, description="largest share of total tokens")
-    each: bool = Field(default=False, description="bound every matching domain by itself instead of their sum")
+    each: bool = Field(default=False, description="bound every match by itself instead of their sum")
+    of: Literal["tokens", "supervised"] = Field("tokens", description="shares of all tokens, or of the supervised ones")
 
     @model_validator(mode="after")
     def _ordered(self) -> Bound:
@@ -42,113 +47,170 @@ class Bound(BaseModel):
         return self
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
-    """One constraint as the user would say it: low ≤ members · w ≤ high."""
+    """One constraint as the user would say it: low ≤ parts · w ÷ whole · w ≤ high; without parts, the distance's."""
 
     label: str
-    members: tuple[int, ...]
+    parts: Array | None
     low: float
     high: float
+    whole: Array | None = None  # None: all tokens, whose sum is 1
+
+    def share(self, weights: Array, home: Array) -> float:
+        """Return the share that a mixture has of what is bounded."""
+        if self.parts is None:
+            return float(abs(weights - home).sum()) / 2
+        return float(self.parts @ weights) / (float(self.whole @ weights) if self.whole is not None else 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """The convex body of some rows."""
+
+    lower: Array
+    upper: Array
+    matrix: Array  # groups × domains
+    low: Array
+    high: Array
+    home: Array  # the natural mixture
+    distance: float
+
+    def solve(self, cost: Array) -> Array | None:
+        """Return the point of least cost, or None where the body is empty."""
+        n, eye = len(cost), np.eye(len(cost))
+        a, b = np.vstack([self.matrix, -self.matrix]), np.concatenate([self.high, -self.low])
+        sums, bounds = np.ones((1, n)), np.column_stack([self.lower, self.upper])
+        if self.distance < 1:  # as many more variables: how far each weight is from home
+            far = [np.hstack([a, np.zeros_like(a)]), np.hstack([eye, -eye]), np.hstack([-eye, -eye])]
+            a = np.vstack([*far, np.concatenate([np.zeros(n), np.ones(n)])[None, :]])
+            b = np.concatenate([b, self.home, -self.home, [2 * self.distance]])
+            cost, sums = np.concatenate([cost, np.zeros(n)]), np.hstack([sums, np.zeros((1, n))])
+            bounds = np.vstack([bounds, np.tile([0.0, 1.0], (n, 1))])
+        if (self.lower > self.upper).any():
+            return None
+        found = linprog(cost, A_ub=a, b_ub=b, A_eq=sums, b_eq=[1.0], bounds=bounds, method="highs")
+        return np.asarray(found.x[:n], dtype=np.float64) if found.status == 0 else None
 
 
 @dataclass(frozen=True, eq=False)
 class Limits:
-    """A polytope that is not empty, with a point inside and the range each domain and group can reach."""
+    """A body that is not empty, with a point inside and the directions that a mixture can move in."""
 
     names: tuple[str, ...]
     rows: tuple[Row, ...]
-    lower: Array
-    upper: Array
-    matrix: Array  # groups × domains, 0 or 1
-    low: Array
-    high: Array
+    body: Body
+    most: int  # domains with weight, at most
     centre: Array  # in the relative interior
-    basis: Array  # domains × degrees of freedom: the directions a mixture can move in
+    basis: Array  # domains × degrees of freedom
 
     def holds(self, weights: Array, tolerance: float = TIGHT) -> bool:
         """Say whether a mixture obeys everything and sums to 1."""
-        sums = self.matrix @ weights
-        inside = (weights >= self.lower - tolerance).all() and (weights <= self.upper + tolerance).all()
-        grouped = (sums >= self.low - tolerance).all() and (sums <= self.high + tolerance).all()
-        return bool(inside and grouped and abs(weights.sum() - 1) <= tolerance)
+        body = self.body
+        sums, away = body.matrix @ weights, abs(weights - body.home).sum() / 2
+        inside = (weights >= body.lower - tolerance).all() and (weights <= body.upper + tolerance).all()
+        grouped = (sums >= body.low - tolerance).all() and (sums <= body.high + tolerance).all()
+        near = away <= body.distance + tolerance and np.count_nonzero(weights > tolerance) <= self.most
+        return bool(inside and grouped and near and abs(weights.sum() - 1) <= tolerance)
 
     def slack(self, weights: Array) -> list[tuple[str, float, float, float]]:
         """Return for each constraint its label, low, the mixture's share, high."""
-        return [(r.label, r.low, float(weights[list(r.members)].sum()), r.high) for r in self.rows]
+        return [(r.label, r.low, r.share(weights, self.body.home), r.high) for r in self.rows]
+
+    def on(self, support: NDArray[np.bool_]) -> Limits | None:
+        """Return the limits of mixtures with no weight outside `support`, or None where there are none."""
+        body = replace(self.body, upper=np.where(support, self.body.upper, 0.0))
+        if body.solve(np.zeros(len(support))) is None:
+            return None
+        centre, basis = _inside(body)
+        return replace(self, body=body, centre=centre, basis=basis)
 
 
-def limits(domains: Domains, bounds: Sequence[Bound], budget: int, epoch_cap: float) -> Limits:
+def limits(
+    domains: Domains,
+    bounds: Sequence[Bound],
+    budget: int,
+    epoch_cap: float,
+    *,
+    distance: float = 1.0,
+    most: int | None = None,
+) -> Limits:
     """Return the mixtures that `budget` tokens allow; raises InfeasibleError, or ValueError for a pattern that matches nothing."""
-    rows = [*_caps(domains, budget, epoch_cap), *(row for bound in bounds for row in _rows(bound, domains.names))]
-    n = len(domains.names)
-    lower, upper = np.zeros(n), np.ones(n)
-    groups = []
+    n, home = len(domains.names), domains.tokens / domains.tokens.sum()
+    rows = [*_caps(domains, budget, epoch_cap), *(row for bound in bounds for row in _rows(bound, domains))]
+    if distance < 1:
+        rows.append(Row(f"at most {distance:g} of the tokens moved away from the natural mixture", None, 0.0, distance))
+    body = _body(rows, home)
+    if body.solve(np.zeros(n)) is None:
+        raise InfeasibleError(_conflict(rows, home))
+    if most is not None and np.sort(body.upper)[::-1][:most].sum() < 1 - TIGHT:
+        supply = np.sort(body.upper)[::-1][:most].sum()
+        raise InfeasibleError(
+            f"no mixture of at most {most} domains: the {most} largest may hold only {supply:.1%} of the tokens"
+        )
+    centre, basis = _inside(body)
+    return Limits(domains.names, tuple(rows), body, n if most is None else most, centre, basis)
+
+
+def _body(rows: Sequence[Row], home: Array) -> Body:
+    """Return the body of rows: those on one domain are bounds, and a share of a part of the tokens is homogeneous."""
+    n = len(home)
+    lower, upper, distance = np.zeros(n), np.ones(n), 1.0
+    groups: list[tuple[Array, float, float]] = []
     for row in rows:
-        if len(row.members) == 1:
-            i = row.members[0]
-            lower[i], upper[i] = max(lower[i], row.low), min(upper[i], row.high)
+        if row.parts is None:
+            distance = min(distance, row.high)
+        elif row.whole is not None:
+            groups += [(row.parts - row.low * row.whole, 0.0, np.inf), (row.parts - row.high * row.whole, -np.inf, 0.0)]
+        elif np.count_nonzero(row.parts) == 1:
+            i = int(np.argmax(row.parts))
+            lower[i] = max(lower[i], row.low / row.parts[i])
+            upper[i] = min(upper[i], row.high / row.parts[i])
         else:
-            groups.append(row)
-    matrix = np.zeros((len(groups), n))
-    for g, row in enumerate(groups):
-        matrix[g, list(row.members)] = 1
-    low, high = np.array([r.low for r in groups]), np.array([r.high for r in groups])
-    if (lower > upper).any() or _solve(np.zeros(n), lower, upper, matrix, low, high) is None:
-        raise InfeasibleError(_conflict(rows, n))
-    centre, basis = _inside(lower, upper, matrix, low, high)
-    return Limits(domains.names, tuple(rows), lower, upper, matrix, low, high, centre, basis)
+            groups.append((row.parts, row.low, row.high))
+    matrix = np.array([g for g, _, _ in groups]).reshape(len(groups), n)
+    low, high = np.array([a for _, a, _ in groups]), np.array([b for _, _, b in groups])
+    return Body(
+        lower, upper, matrix, np.maximum(low, -9.0), np.minimum(high, 9.0), home, distance
+    )  # no sum is beyond ±9
 
 
 def _caps(domains: Domains, budget: int, epoch_cap: float) -> list[Row]:
     shares = epoch_cap * domains.tokens / budget
     label = f"at most {epoch_cap:g} epochs of {{}} ({{:,}} tokens, share {{:.4f}} of the budget)"
+    one = np.eye(len(shares))
     return [
-        Row(label.format(name, int(tokens), share), (i,), 0.0, min(1.0, float(share)))
+        Row(label.format(name, int(tokens), share), one[i], 0.0, min(1.0, float(share)))
         for i, (name, tokens, share) in enumerate(zip(domains.names, domains.tokens, shares, strict=True))
     ]
 
 
-def _rows(bound: Bound, names: Sequence[str]) -> list[Row]:
-    members = tuple(i for i, name in enumerate(names) if fnmatchcase(name, bound.domains))
-    if not members:
-        raise ValueError(f"bound on {bound.domains!r} matches no domain; the domains are {', '.join(names)}")
-    parts = [(i,) for i in members] if bound.each else [members]
-    shown = [names[p[0]] if bound.each else bound.domains for p in parts]
-    return [Row(_label(s, bound), part, bound.floor, bound.ceiling) for s, part in zip(shown, parts, strict=True)]
+def _rows(bound: Bound, domains: Domains) -> list[Row]:
+    eye = np.eye(len(domains.names))
+    known = {**dict(zip(domains.names, eye, strict=True)), **domains.groups}
+    found = {name: parts for name, parts in known.items() if fnmatchcase(name, bound.domains)}
+    if not found:
+        raise ValueError(f"bound on {bound.domains!r} matches no domain; the domains are {', '.join(known)}")
+    parts = found if bound.each else {bound.domains: np.sum(list(found.values()), axis=0)}
+    rate = domains.target_tokens / domains.tokens if bound.of == "supervised" else None
+    scaled = {name: part if rate is None else part * rate for name, part in parts.items()}
+    return [Row(_label(name, bound), part, bound.floor, bound.ceiling, rate) for name, part in scaled.items()]
 
 
 def _label(name: str, bound: Bound) -> str:
     words = [f"at least {bound.floor:g}"] if bound.floor > 0 else []
     words += [f"at most {bound.ceiling:g}"] if bound.ceiling < 1 else []
-    return f"{name} {' and '.join(words) or 'free'}"
+    return f"{name} {' and '.join(words) or 'free'}" + (" of the supervised tokens" if bound.of == "supervised" else "")
 
 
-def _solve(cost: Array, lower: Array, upper: Array, matrix: Array, low: Array, high: Array) -> Array | None:
-    n = len(cost)
-    limits = {"A_ub": np.vstack([matrix, -matrix]), "b_ub": np.concatenate([high, -low])} if len(matrix) else {}
-    found = linprog(
-        cost, **limits, A_eq=np.ones((1, n)), b_eq=[1.0], bounds=np.column_stack([lower, upper]), method="highs"
-    )
-    return np.asarray(found.x, dtype=np.float64) if found.status == 0 else None
-
-
-def _possible(rows: Sequence[Row], n: int) -> bool:
-    matrix = np.zeros((len(rows), n))
-    for g, row in enumerate(rows):
-        matrix[g, list(row.members)] = 1
-    low, high = np.array([r.low for r in rows]), np.array([r.high for r in rows])
-    return _solve(np.zeros(n), np.zeros(n), np.ones(n), matrix, low, high) is not None
-
-
-def _conflict(rows: Sequence[Row], n: int) -> str:
+def _conflict(rows: Sequence[Row], home: Array) -> str:
     """Drop each constraint whose absence leaves the rest impossible: what remains is a smallest conflict."""
     left = list(rows)
     for row in rows:
         fewer = [r for r in left if r is not row]
-        if not _possible(fewer, n):
+        if _body(fewer, home).solve(np.zeros(len(home))) is None:
             left = fewer
-    if all(r.label.startswith("at most") for r in left):
+    if all(" epochs of " in r.label for r in left):
         total = sum(r.high for r in left)
         return (
             f"no mixture obeys the constraints: the epoch cap lets all {len(left)} domains supply only {total:.1%} of the "
@@ -158,46 +220,16 @@ def _conflict(rows: Sequence[Row], n: int) -> str:
     return f"no mixture obeys the constraints: these {len(left)} conflict: {shown}; relax one of them"
 
 
-def _inside(lower: Array, upper: Array, matrix: Array, low: Array, high: Array) -> tuple[Array, Array]:
+def _inside(body: Body) -> tuple[Array, Array]:
     """Return a point inside and the directions that stay possible there.
 
     The mean of the points that push each domain and each group to its ends lies inside everything that has room.
     """
-    n = len(lower)
-    aims = np.vstack([np.eye(n), matrix])
-    ends = [_solve(sign * aim, lower, upper, matrix, low, high) for aim in aims for sign in (1.0, -1.0)]
+    n = len(body.lower)
+    aims = np.vstack([np.eye(n), body.matrix])
+    ends = [body.solve(sign * aim) for aim in aims for sign in (1.0, -1.0)]
     points = np.array([p for p in ends if p is not None])
     reach = points @ aims.T
     fixed = aims[np.ptp(reach, axis=0) < TIGHT]
     _, values, vectors = np.linalg.svd(np.vstack([np.ones((1, n)), fixed]))
     return points.mean(axis=0), vectors[int((values > TIGHT).sum()) :].T.copy()
-
-
-def quantise(weights: Array, limits: Limits) -> Array:
-    """Return the nearest mixture in steps of 1e-4 that obeys the limits and sums to 1.
-
-    Raises InfeasibleError where the limits leave no room for such steps.
-    """
-    n = len(weights)
-    eye = np.eye(n)
-    aim = np.asarray(weights) * STEPS
-    constraints = [
-        LinearConstraint(np.hstack([np.ones((1, n)), np.zeros((1, n))]), STEPS, STEPS),
-        LinearConstraint(np.hstack([eye, -eye]), -np.inf, aim),  # the second half is the distance to the aim
-        LinearConstraint(np.hstack([eye, eye]), aim, np.inf),
-    ]
-    if len(limits.matrix):
-        rows = np.hstack([limits.matrix, np.zeros_like(limits.matrix)])
-        constraints.append(LinearConstraint(rows, limits.low * STEPS - 1e-6, limits.high * STEPS + 1e-6))
-    least, most = np.ceil(limits.lower * STEPS - 1e-6), np.floor(limits.upper * STEPS + 1e-6)
-    bounds = Bounds(np.concatenate([least, np.zeros(n)]), np.concatenate([most, np.full(n, np.inf)]))
-    integral = np.concatenate([np.ones(n), np.zeros(n)])
-    cost = np.concatenate([np.zeros(n), np.ones(n)])
-    found = milp(cost, integrality=integral, bounds=bounds, constraints=constraints) if (least <= most).all() else None
-    if found is None or found.x is None:
-        raise InfeasibleError(f"the constraints leave no mixture in steps of {1 / STEPS:g}; give them more room")
-    steps = np.round(found.x[:n]) + 0.0  # no -0.0 in the files
-    result = np.asarray(steps / STEPS, dtype=np.float64)
-    if steps.sum() != STEPS or not limits.holds(result):
-        raise InfeasibleError(f"the constraints leave no mixture in steps of {1 / STEPS:g}; give them more room")
-    return result

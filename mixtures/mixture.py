@@ -36,6 +36,12 @@ def epochs(weights: Array, budget: int, domains: Domains) -> Array:
     return weights * budget / domains.tokens
 
 
+def supervised(domains: Domains, weights: Array) -> Array:
+    """Return each domain's share of the supervised tokens under weights that are shares of all tokens."""
+    parts = weights * domains.target_tokens / domains.tokens
+    return np.asarray(parts / parts.sum()) if parts.sum() > 0 else parts
+
+
 def check(weights: Array, where: str, tolerance: float = ROUNDING) -> Array:
     """Return the rows renormalised to 1; raises ValueError on NaN, a negative weight, or a sum off by more than `tolerance`."""
     if not np.isfinite(weights).all() or (weights < 0).any():

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,13 +20,12 @@ from mixtures.confirm import Interval, LeftOut
 from mixtures.domain import Domains
 from mixtures.ledger import Run
 from mixtures.limits import Limits
-from mixtures.mixture import Mixture, by_name, epochs, write_mixture
+from mixtures.mixture import Mixture, by_name, epochs, supervised, write_mixture
 from mixtures.objective import Objective
+from mixtures.plan import Plan
+from mixtures.propose import Model
 from mixtures.surrogate import Fitted
 from mixtures.tables import Table
-
-if TYPE_CHECKING:
-    from mixtures.search import Plan
 
 Array = NDArray[np.float64]
 
@@ -52,9 +51,28 @@ class Found:
     space: Limits
     natural: Mixture
     proposed: Mixture
-    top: Array  # the candidates whose mean is proposed
-    fitted: Mapping[str, Fitted]
-    goal: Objective
+    alike: Array  # candidates that the runs do not tell from the proposed one
+    model: Model
+
+    @property
+    def fitted(self) -> Mapping[str, Fitted]:
+        """The surrogate of each metric."""
+        return self.model.fitted
+
+    @property
+    def goal(self) -> Objective:
+        """The composite."""
+        return self.model.goal
+
+
+@dataclass(frozen=True, eq=False)
+class Next:
+    """A run worth buying next: predicted gain over natural, its sd, and the improvement it may be expected to bring."""
+
+    weights: Array
+    gain: float
+    sd: float
+    improvement: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +89,27 @@ class Outcome:
     gains: Mapping[str, Interval]  # of each metric, in its own unit
     noise: Mapping[str, float]  # sd of each metric over natural's repeats
     signals: Mapping[str, float]  # sd over mixtures ÷ noise
+    nexts: tuple[Next, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The guarded metrics that the proposed mixture's confirmation runs, on average, put beyond their limit."""
+        goal, runs = self.found.goal, [r.metrics for r in self.pairs[1] if r.metrics]
+        return tuple(m for m, most in goal.guards.items() if runs and np.mean([r[m] for r in runs]) > most)
+
+    @property
+    def planner(self) -> tuple[tuple[int, float], ...]:
+        """So many more pairs of confirmation runs → half of the interval on the gain to be expected."""
+        return confirm.planner(self.gain, confirm.spread_of(self.gain))
+
+    @property
+    def front(self) -> tuple[Run, ...]:
+        """The search's runs that no other run beats in one metric of the objective without losing another."""
+        metrics = list(self.found.goal.shares)
+        whole = [run for run in self.searched if all(m in run.metrics for m in metrics)]
+        values = np.array([[run.metrics[m] for m in metrics] for run in whole])
+        return tuple(run for run, keep in zip(whole, confirm.front(values), strict=True) if keep)
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -80,8 +118,9 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """The result in one sentence."""
-        return confirm.verdict(self.gain)
+        """The result in a sentence or two."""
+        said = confirm.verdict(self.gain)
+        return f"{said} It is worse than allowed in {', '.join(self.broken)}." if self.broken else said
 
     def epochs(self, which: Mixture) -> Array:
         """Return the epochs of each domain in the final run under a mixture."""
@@ -94,7 +133,8 @@ def judge(name: str, found: Found, searched: list[Run], pairs: tuple[list[Run], 
     Without a detectable gain the natural mixture is chosen (unless the plan says otherwise, or it breaks a limit).
     """
     goal, sides = found.goal, [[_values(runs, m) for m in found.goal.scale] for runs in pairs]
-    composite = [np.array([goal.of(r.metrics) for r in runs]) for runs in pairs]
+    level = float(np.nanmean([goal.of(r.metrics) for r in pairs[0]] or [1.0]))
+    composite = [np.array([goal.of(r.metrics) for r in runs]) / abs(level or 1.0) for runs in pairs]
     gain = confirm.paired(composite[0], composite[1], plan.search.confidence)
     gains = {
         m: confirm.paired(a, b, plan.search.confidence) for m, a, b in zip(goal.scale, sides[0], sides[1], strict=True)
@@ -103,15 +143,14 @@ def judge(name: str, found: Found, searched: list[Run], pairs: tuple[list[Run], 
     noise = {m: confirm.noise_floor(_values(repeats, m)) for m in goal.scale}
     signals = {m: confirm.signal(_values(searched, m), _values(repeats, m)) for m in goal.scale}
     keep = plan.search.without_gain == "natural" and found.space.holds(found.natural.weights)
-    chosen = found.natural if keep and not gain.low > 0 else found.proposed
-    return Outcome(
-        name, found, plan, tuple(searched), (tuple(pairs[0]), tuple(pairs[1])), chosen, gain, gains, noise, signals
-    )
+    sides_ = tuple(pairs[0]), tuple(pairs[1])
+    result = Outcome(name, found, plan, tuple(searched), sides_, found.proposed, gain, gains, noise, signals)
+    return replace(result, chosen=found.natural) if keep and (not gain.low > 0 or result.broken) else result
 
 
-def with_left_out(outcome: Outcome, rows: tuple[LeftOut, ...]) -> Outcome:
-    """Return the outcome with the choices made again without each metric."""
-    return replace(outcome, left_out=rows)
+def with_outlook(outcome: Outcome, nexts: tuple[Next, ...], rows: tuple[LeftOut, ...]) -> Outcome:
+    """Return the outcome with the runs to buy next, and with the choices made again without each metric."""
+    return replace(outcome, nexts=nexts, left_out=rows)
 
 
 def _values(runs: Sequence[Run], metric: str) -> Array:
@@ -186,8 +225,8 @@ def _surrogate(fitted: Fitted) -> dict[str, Any]:
 
 
 def weight_range(outcome: Outcome) -> tuple[Array, Array]:
-    """Return each domain's 5th and 95th percentile among the candidates whose mean is proposed."""
-    low, high = np.quantile(outcome.found.top, [0.05, 0.95], axis=0)
+    """Return each domain's 5th and 95th percentile among the candidates that the runs do not tell from the proposed one."""
+    low, high = np.quantile(outcome.found.alike, [0.05, 0.95], axis=0)
     return low, high
 
 
@@ -204,6 +243,17 @@ def _provenance(outcome: Outcome) -> dict[str, Any]:
         "proposed_low": by_name(found.domains, low),
         "proposed_high": by_name(found.domains, high),
         "objective": dict(found.goal.shares),
+        "scale": dict(found.goal.scale),
+        "guards": dict(found.goal.guards),
+        "broken_guards": list(outcome.broken),
+        "supervised_natural": by_name(found.domains, supervised(found.domains, found.natural.weights)),
+        "supervised": by_name(found.domains, supervised(found.domains, outcome.chosen.weights)),
+        "next_runs": [
+            {"weights": by_name(found.domains, n.weights), "gain": n.gain, "sd": n.sd, "improvement": n.improvement}
+            for n in outcome.nexts
+        ],
+        "planner": [{"more_pairs": k, "runs": 2 * k, "half_interval": half} for k, half in outcome.planner],
+        "pareto_runs": [run.name for run in outcome.front],
         "plan": outcome.plan.model_dump(mode="json"),
         "runs": len(outcome.runs),
     }

@@ -1,82 +1,169 @@
-"""What to run next, and what to propose: both are read off the surrogates over many candidates."""
+"""What to run next, and what to propose: read off the surrogates over a pool of candidates.
+
+The pool is all that differs between a search, whose candidates are drawn under limits, and a replay, whose candidates
+are the rows of a finished table.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from mixtures import swarm
-from mixtures.limits import Limits, quantise
-from mixtures.objective import Objective, predict
+from mixtures.objective import Objective, excess, predict
 from mixtures.surrogate import CONSTANT, Fitted
 
 Array = NDArray[np.float64]
-NEAR = swarm.Spread(least=2.0, most=60.0, temper=1.0)  # candidates close around a mixture
+NEAREST = 0.1  # of the pool: where a search starts, in the middle, since a few runs say nothing about far corners
+SAME = 1e-12  # squared distance in √w below which two mixtures are one
+BROKEN = 1e6  # added to the composite of a mixture that breaks a guard
+CAUTION = 1.0  # standard deviations of the prediction that a proposal has to be worth
 
 
-@dataclass(frozen=True)
-class Pool:
-    """How many candidates are looked at, and the mean of how many of the best is proposed."""
+class Pool(Protocol):
+    """Where mixtures come from."""
 
-    size: int
-    top: int
+    @property
+    def wide(self) -> Array:
+        """Candidates over the whole space, candidates × domains."""
+        ...
+
+    def near(self, centre: Array, turn: int) -> Array:
+        """Return more candidates close around a mixture, none where the pool is a finished table."""
+        ...
+
+    def between(self, best: Array, anchor: Array) -> Array:
+        """Return what could be proposed, given the best candidates: their mean and steps to it, or themselves."""
+        ...
 
 
-def informative(fitted: Mapping[str, Fitted], goal: Objective) -> bool:
-    """Say whether any metric of the objective has a surrogate that beats its mean."""
-    return any(fitted[metric].name != CONSTANT for metric in goal.shares)
+@dataclass(frozen=True, eq=False)
+class Model:
+    """The surrogates of the metrics and the composite made of them."""
+
+    fitted: Mapping[str, Fitted]
+    goal: Objective
+
+    def predict(self, weights: Array) -> tuple[Array, Array]:
+        """Return the composite's mean and sd."""
+        return predict(self.fitted, self.goal, weights)
+
+    def score(self, weights: Array) -> Array:
+        """Return the mean, made worse than any where a guarded metric is predicted beyond its limit."""
+        over = excess(self.fitted, self.goal, weights)
+        return np.asarray(self.predict(weights)[0] + np.where(over > 0, BROKEN * (1 + over), 0.0))
+
+    @property
+    def informative(self) -> bool:
+        """Say whether any metric of the objective has a surrogate that beats its mean."""
+        return any(self.fitted[metric].name != CONSTANT for metric in self.goal.shares)
 
 
-def best(fitted: Mapping[str, Fitted], goal: Objective, wide: Array, limits: Limits, pool: Pool) -> tuple[Array, Array]:
-    """Return every candidate looked at and the best of them, whose mean is the proposal.
+def start(pool: Array, anchor: Array, taken: Array, count: int, seed: int) -> Array:
+    """Return `count` of the tenth of the pool that lies nearest to `anchor` in √w, at random, none of them taken."""
+    apart = ((np.sqrt(pool) - np.sqrt(anchor)) ** 2).sum(axis=1)
+    free = np.flatnonzero(_gap(pool, taken) > SAME)
+    most = max(count, round(len(pool) * NEAREST))
+    nearest = free[np.argsort(apart[free], kind="stable")[:most]]
+    return np.asarray(pool[np.random.default_rng(seed).choice(nearest, min(count, len(nearest)), replace=False)])
 
-    Once over the wide candidates, then twice around the best so far. The polytope is convex: the mean obeys the limits.
-    """
-    known, score = wide, predict(fitted, goal, wide)[0]
-    for turn in range(2):
-        near = swarm.candidates(limits, _first(known, score, pool.top).mean(axis=0), pool.size // 4, 7919 + turn, NEAR)
-        known = np.vstack([known, near])
-        score = np.concatenate([score, predict(fitted, goal, near)[0]])
-    return known, _first(known, score, pool.top)
+
+def candidates(model: Model, pool: Pool, anchor: Array, taken: Array, top: int) -> tuple[Array, Array]:
+    """Return every candidate looked at, and the `top` best predicted: the wide pool, near the anchor, twice near the best."""
+    known = pool.wide[trusted(pool.wide, taken)]
+    score = model.score(known)
+    for turn in range(3):
+        near = pool.near(_first(known, score, top).mean(axis=0) if turn else anchor, turn)
+        near = near[trusted(near, taken)]
+        known, score = np.vstack([known, near]), np.concatenate([score, model.score(near) if len(near) else score[:0]])
+    return known, _first(known, score, top)
 
 
 def _first(points: Array, score: Array, count: int) -> Array:
     return np.asarray(points[np.argsort(score, kind="stable")[:count]])
 
 
-def without_each(fitted: Mapping[str, Fitted], goal: Objective, known: Array, top: int) -> dict[str, Array]:
-    """Return, for each metric of the objective, the proposal that the others alone make among the same candidates."""
-    parts = {m: share / goal.scale[m] * fitted[m].predict(known)[0] for m, share in goal.shares.items()}
-    total = sum(parts.values(), np.zeros(len(known)))
-    return {m: _first(known, total - part, top).mean(axis=0) for m, part in parts.items()} if len(parts) > 1 else {}
+def improve(model: Model, known: Array, taken: Array, count: int) -> Array:
+    """Return `count` candidates by expected improvement under noise, apart from one another and not taken."""
+    return _spread(known, improvement(model, known, taken), taken, count)
 
 
-def improve(fitted: Mapping[str, Fitted], goal: Objective, pool: Array, taken: Array, count: int) -> Array:
-    """Return `count` candidates by expected improvement under noise, apart from one another.
+def improvement(model: Model, points: Array, taken: Array) -> Array:
+    """Return by how much each point may be expected to beat the best *predicted* mean of the mixtures run so far.
 
-    Improvement is over the best *predicted* mean of the mixtures run so far: the best observed one is partly luck. A
-    candidate near one already picked in this batch loses what that run would tell: its improvement times 1 − k(distance).
+    The best observed one is partly luck.
     """
-    target = float(predict(fitted, goal, taken)[0].min())
-    mean, sd = predict(fitted, goal, pool)
-    sd = np.maximum(sd, 1e-12)
+    target = float(model.score(taken).min())
+    mean, sd = model.score(points), np.maximum(model.predict(points)[1], 1e-12)
     z = (target - mean) / sd
-    value = sd * (z * ndtr(z) + np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi))
-    roots, seen = np.sqrt(pool), np.sqrt(taken)
-    apart = ((seen[:, None, :] - seen[None, :, :]) ** 2).sum(axis=2)
+    return np.asarray(sd * (z * ndtr(z) + np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)))
+
+
+def exploit(model: Model, points: Array, taken: Array, count: int) -> Array:
+    """Return the `count` points with the best predicted mean that are not taken."""
+    free = points[_gap(points, taken) > SAME]
+    return _first(free, model.score(free), count) if len(free) else free
+
+
+def _spread(known: Array, value: Array, taken: Array, count: int) -> Array:
+    """Pick the most valuable; one near a pick of this batch loses what that run would tell: its value × 1 − k(distance)."""
+    roots, apart = np.sqrt(known), _squares(taken)
     length = float(np.median(apart[apart > 0])) / 4 if (apart > 0).any() else 1.0
+    value = np.where(_gap(known, taken) > SAME, value, -1.0)
     chosen: list[int] = []
-    for _ in range(count):
+    while len(chosen) < count and value.max() >= 0:
         pick = int(np.argmax(value))
         chosen.append(pick)
-        value = value * (1 - np.exp(-((roots - roots[pick]) ** 2).sum(axis=1) / (2 * length)))
-    return np.asarray(pool[chosen])
+        apart_from = ((roots - roots[pick]) ** 2).sum(axis=1)
+        value = np.where(apart_from > SAME, value * (1 - np.exp(-apart_from / (2 * length))), -1.0)
+    return np.asarray(known[chosen])
 
 
-def written(points: Array, limits: Limits) -> list[Array]:
-    """Return each mixture in written steps, still inside the limits."""
-    return [quantise(point, limits) for point in points]
+def trusted(points: Array, taken: Array) -> NDArray[np.bool_]:
+    """Say which points lie as near to some run as runs lie to one another: beyond, a surrogate only extrapolates.
+
+    With more different runs than domains it is believed so much farther.
+    """
+    runs = np.unique(taken, axis=0)
+    apart = _squares(runs)
+    far = float(np.median(apart[apart > SAME])) if (apart > SAME).any() else np.inf
+    reach = far * max(1.0, len(runs) / runs.shape[1])
+    return np.asarray(_gap(points, taken) <= reach)
+
+
+def _squares(points: Array) -> Array:
+    """Return the squared distance in √w between each two points."""
+    roots = np.sqrt(points)
+    return np.asarray(((roots[:, None, :] - roots[None, :, :]) ** 2).sum(axis=2))
+
+
+def _gap(points: Array, taken: Array) -> Array:
+    """Return the squared distance in √w from each point to the nearest mixture taken."""
+    if not len(taken):
+        return np.full(len(points), np.inf)
+    gaps = [((np.sqrt(points) - np.sqrt(one)) ** 2).sum(axis=1) for one in np.unique(taken, axis=0)]
+    return np.asarray(np.min(gaps, axis=0))
+
+
+def careful(model: Model, points: Array) -> Array:
+    """Return the point with the least mean + CAUTION · sd: a gain that the runs do not support is not proposed."""
+    return np.asarray(points[int(np.argmin(model.score(points) + CAUTION * model.predict(points)[1]))])
+
+
+def alike(model: Model, known: Array, chosen: Array) -> Array:
+    """Return the candidates that the runs do not tell from the chosen mixture: predicted within two sd of it, it included."""
+    mean, sd = model.predict(np.vstack([chosen, known]))
+    same = abs(mean - mean[0]) <= 2 * sd[0]
+    return np.asarray(np.vstack([chosen, known])[same])
+
+
+def without_each(model: Model, known: Array, top: int) -> dict[str, Array]:
+    """Return, for each metric of the objective, the mean of the best candidates that the others alone make."""
+    goal = model.goal
+    parts = {m: share / goal.scale[m] * model.fitted[m].predict(known)[0] for m, share in goal.shares.items()}
+    total = sum(parts.values(), np.zeros(len(known)))
+    return {m: _first(known, total - part, top).mean(axis=0) for m, part in parts.items()} if len(parts) > 1 else {}

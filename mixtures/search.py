@@ -1,4 +1,4 @@
-"""The search for one mixture: half of the runs fill space, the rest go where improvement is expected, fresh seeds decide.
+"""The search for one mixture: near the natural one first, then where improvement is expected; fresh seeds decide.
 
 The natural mixture is always run, repeated for the noise floor, and confirmed beside the proposal on fresh paired
 seeds, so the reported gain carries no winner's curse. Proxies are handed in as a function; a finished run is in the
@@ -8,23 +8,27 @@ ledger and is never run twice, whatever kills the search in between.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from curation import shards
 from curation.identity import code, digest
-from mixtures import confirm, mixture, outcome, propose, report, surrogate, swarm
+from mixtures import confirm, mixture, outcome, propose, report, rounds, surrogate, swarm
 from mixtures.domain import Domains
 from mixtures.ledger import Ledger, Run
-from mixtures.limits import Bound, Limits, limits, quantise
+from mixtures.limits import Limits, limits
 from mixtures.mixture import Mixture
-from mixtures.objective import Objective, objective
+from mixtures.objective import mismatch, objective
 from mixtures.outcome import Outcome
-from mixtures.swarm import Settings as Swarm
+from mixtures.plan import Plan, Settings
+from mixtures.propose import Model
+from mixtures.written import quantise
+
+__all__ = ["Evaluate", "Metrics", "OnDone", "Plan", "Settings", "key", "search"]
 
 Array = NDArray[np.float64]
 Metrics = dict[str, float]
@@ -34,33 +38,9 @@ Evaluate = Callable[[Sequence[tuple[str, Array, int]], OnDone], list[Metrics]]
 is called as run i of the batch ends. A run without metrics, or with one that is not finite, counts as failed."""
 
 FRESH = 1_000_003  # confirmation seeds start here, far from those of the search
-
-
-class Settings(BaseModel):
-    """What is searched for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str = Field(
-        "search", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="the search lies in <root>/search/<name>/"
-    )
-    objective: tuple[tuple[str, float], ...] = Field(
-        (("loss/*", 1.0),), description="metric glob → weight in the composite"
-    )
-    bounds: tuple[Bound, ...] = Field((), description="floors and ceilings of domains and groups of domains")
-    confidence: float = Field(0.9, gt=0.5, lt=1, description="of the interval on the gain")
-    without_gain: Literal["natural", "proposed"] = Field(
-        "natural", description="what is chosen when no gain is detectable"
-    )
-
-
-class Plan(BaseModel):
-    """What is searched for, how the runs are spent, and what the final run allows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    search: Settings = Settings()
-    swarm: Swarm = Swarm()
-    budget_tokens: int = Field(gt=0, description="tokens of the final run: sets supply and epochs")
-    epoch_cap: float = Field(4.0, gt=0, description="most epochs of a domain in the final run")
+STEPS = (1.0, 0.75, 0.5, 0.25)  # of the way from the natural mixture to the mean of the best candidates
+NEAR = swarm.Spread(least=2.0, most=60.0, temper=1.0)  # candidates close around a mixture
+SURE = 1.645  # standard deviations to either side of a predicted gain: 90 %
 
 
 def key(domains: Domains, plan: Plan, proxy: str) -> str:
@@ -68,13 +48,42 @@ def key(domains: Domains, plan: Plan, proxy: str) -> str:
     return digest("search", domains.plain(), plan, proxy, code("mixtures.search"), report.identity())
 
 
+@dataclass(frozen=True, eq=False)
+class _Space:
+    """The pool of a search: candidates drawn under its limits."""
+
+    limits: Limits
+    wide: Array
+    settings: swarm.Settings
+
+    def near(self, centre: Array, turn: int) -> Array:
+        return swarm.candidates(self.limits, centre, self.settings.pool // 4, 7919 + turn, NEAR)
+
+    def between(self, best: Array, anchor: Array) -> Array:
+        alike = ((best > 0) == (best[0] > 0)).all(axis=1) if self.limits.most < len(anchor) else slice(None)
+        top = best[alike].mean(
+            axis=0
+        )  # the body is convex: a mean of its points obeys it, and so does a step towards one
+        steps = STEPS if self.limits.holds(anchor) else STEPS[:1]
+        return np.array([quantise(anchor + step * (top - anchor), self.limits) for step in steps])
+
+
 class _Bench:
     """Runs batches, leaving out what the ledger holds, and keeps the two tables up to date."""
 
-    def __init__(self, domains: Domains, evaluate: Evaluate, folder: Path, proxy: str) -> None:
-        self.domains, self.evaluate, self.folder = domains, evaluate, folder
+    def __init__(
+        self, domains: Domains, plan: Plan, space: Limits, evaluate: Evaluate, folder: Path, proxy: str
+    ) -> None:
+        self.domains, self.plan, self.limits, self.evaluate, self.folder = domains, plan, space, evaluate, folder
         self.ledger = Ledger(folder / "ledger.jsonl", domains.names, proxy)
-        self.runs: list[Run] = []
+        self.runs: list[Run] = self.ledger.earlier() if plan.search.reuse else []
+
+    def ask(self, kind: str, points: Array) -> None:
+        """Run mixtures of the search, in written steps, each with a seed of its own."""
+        at = len(self.runs)
+        written = [quantise(point, self.limits) for point in points]
+        label = {"space_filling": "fill", "expected_improvement": "improve"}.get(kind, kind)
+        self.run(kind, [(f"{label}-{at + k}", w, self.plan.swarm.seed + at + k) for k, w in enumerate(written)])
 
     def run(self, kind: str, named: Sequence[tuple[str, Array, int]]) -> list[Run]:
         todo = [job for job in named if self.ledger.find(job[1], job[2]) is None]
@@ -91,7 +100,7 @@ class _Bench:
         return done
 
     def _note(self, kind: str, job: tuple[str, Array, int], metrics: Metrics) -> None:
-        self.ledger.add(Run(job[0], kind, job[2], job[1], metrics))
+        self.ledger.add(Run(job[0], kind, job[2], job[1], metrics), mismatch(metrics, self.plan.search.composites))
 
 
 def search(
@@ -107,57 +116,58 @@ def search(
     Writes ratios.csv, metrics.csv, ledger.jsonl, mixture.json, surrogates.json, observations.parquet, weights.parquet and
     report.html. Raises InfeasibleError where the constraints conflict, ValueError where too few runs finish.
     """
-    space = limits(domains, plan.search.bounds, plan.budget_tokens, plan.epoch_cap)
+    goal = plan.search
+    space = limits(
+        domains, goal.bounds, plan.budget_tokens, plan.epoch_cap, distance=goal.distance, most=goal.most_domains
+    )
     (folder / shards.MANIFEST).unlink(missing_ok=True)
-    bench = _Bench(domains, evaluate, folder, proxy)
+    bench = _Bench(domains, plan, space, evaluate, folder, proxy)
     natural = mixture.natural(domains)
-    wide = swarm.candidates(space, natural.weights, plan.swarm.pool, plan.swarm.seed, _spread(plan))
-    _fill(bench, plan, space, natural, wide)
-    while (left := plan.swarm.runs - len(bench.runs)) > 0:
-        _improve(bench, plan, space, wide, min(plan.swarm.batch, left))
+    wide = swarm.candidates(space, natural.weights, plan.swarm.pool, plan.swarm.seed, swarm.Spread(*plan.swarm.spread))
+    pool = _Space(space, wide, plan.swarm)
+    repeats = range(min(plan.swarm.natural_repeats, plan.swarm.runs - 1))
+    bench.run("natural", [(f"natural-{k}", natural.weights, plan.swarm.seed + k) for k in repeats])
+    stop = partial(_settled, plan, pool, natural.weights)
+    model = rounds.spend(bench, pool, natural.weights, plan.swarm, partial(_fit, domains, plan), stop)
     searched = list(bench.runs)
-    fitted, goal = _fit(searched, domains, plan)
-    pool = propose.Pool(plan.swarm.pool, plan.swarm.top)
-    known, top = propose.best(fitted, goal, wide, space, pool)
-    proposed = Mixture("proposed", quantise(top.mean(axis=0), space))
+    taken = np.array([run.weights for run in searched])
+    known, top = propose.candidates(model, pool, natural.weights, taken, plan.swarm.top)
+    proposed = Mixture("proposed", propose.careful(model, _final(searched, pool, top, natural.weights)))
     pairs = _confirm(bench, plan, natural, proposed)
-    found = outcome.Found(domains, space, natural, proposed, top, fitted, goal)
+    found = outcome.Found(domains, space, natural, proposed, propose.alike(model, known, proposed.weights), model)
     result = outcome.judge(folder.name, found, searched, pairs, plan)
 
-    others = propose.without_each(fitted, goal, known, pool.top)
-    result = outcome.with_left_out(result, confirm.left_out(others, top.mean(axis=0), result.signals))
+    others = propose.without_each(model, known, plan.swarm.top)
+    moved = confirm.left_out(others, top.mean(axis=0), result.signals)
+    result = outcome.with_outlook(result, _nexts(model, natural.weights, known, taken, plan.swarm.batch), moved)
     outcome.write(result, folder)
     shards.write_atomic(folder / "report.html", report.render(result, funnel).encode())
     outcome.finish(result, folder, key(domains, plan, proxy))
     return result
 
 
-def _spread(plan: Plan) -> swarm.Spread:
-    return swarm.Spread(*plan.swarm.spread)
+def _settled(plan: Plan, pool: _Space, anchor: Array, model: Model, best: Array) -> bool:
+    """Say whether more exploring has no use: the gain that can be hoped for is too small, or it is known well enough."""
+    mean, sd = model.predict(np.vstack([anchor, propose.careful(model, pool.between(best, anchor))]))
+    gain, half = float(mean[0] - mean[1]), SURE * float(sd[1])
+    return gain + half < plan.search.hopeless or half < plan.search.sharp
 
 
-def _fill(bench: _Bench, plan: Plan, space: Limits, natural: Mixture, wide: Array) -> None:
-    repeats = min(plan.swarm.natural_repeats, plan.swarm.runs - 1)
-    first = max(repeats + 1, round(plan.swarm.runs * plan.swarm.first))
-    points = swarm.fill(wide, natural.weights, first - repeats, plan.swarm.seed)
-    jobs = [(f"natural-{k}", natural.weights, plan.swarm.seed + k) for k in range(repeats)]
-    fills = [(f"fill-{k}", w, plan.swarm.seed + k) for k, w in enumerate(propose.written(points, space), start=repeats)]
-    bench.run("natural", jobs)
-    bench.run("space_filling", fills)
+def _final(runs: Sequence[Run], pool: _Space, top: Array, natural: Array) -> Array:
+    """Return what may be proposed at the end: steps to the mean of the best candidates, and those that were run before."""
+    tried = [r.weights for r in runs if r.kind == "top" and r.metrics and (r.weights != natural).any()]
+    return np.vstack([pool.between(top, natural), *tried])
 
 
-def _improve(bench: _Bench, plan: Plan, space: Limits, wide: Array, count: int) -> None:
-    fitted, goal = _fit(bench.runs, bench.domains, plan)
-    taken = np.array([run.weights for run in bench.runs])
-    at = len(bench.runs)
-    if propose.informative(fitted, goal):
-        known, _ = propose.best(fitted, goal, wide, space, propose.Pool(plan.swarm.pool, plan.swarm.top))
-        points, kind = propose.improve(fitted, goal, known, taken, count), "expected_improvement"
-    else:  # nothing beats the mean yet: more space is worth more than a guess
-        points, kind = swarm.fill(wide, taken, count, plan.swarm.seed + at), "space_filling"
-    label = "improve" if kind == "expected_improvement" else "fill"
-    written = propose.written(points, space)
-    bench.run(kind, [(f"{label}-{k}", w, plan.swarm.seed + k) for k, w in enumerate(written, start=at)])
+def _nexts(model: Model, natural: Array, known: Array, taken: Array, count: int) -> tuple[outcome.Next, ...]:
+    """Return the runs that the search would buy next."""
+    points = propose.improve(model, known, taken, count)
+    mean, sd = model.predict(np.vstack([natural, points]))
+    more = propose.improvement(model, points, taken)
+    rows = zip(points, mean[1:], sd[1:], more, strict=True)
+    return tuple(
+        outcome.Next(w, float(1 - m / mean[0]), float(s / abs(mean[0])), float(e / abs(mean[0]))) for w, m, s, e in rows
+    )
 
 
 def _confirm(bench: _Bench, plan: Plan, natural: Mixture, proposed: Mixture) -> tuple[list[Run], list[Run]]:
@@ -167,8 +177,8 @@ def _confirm(bench: _Bench, plan: Plan, natural: Mixture, proposed: Mixture) -> 
     return runs[: len(seeds)], runs[len(seeds) :]
 
 
-def _fit(runs: Sequence[Run], domains: Domains, plan: Plan) -> tuple[dict[str, surrogate.Fitted], Objective]:
-    goal = objective(runs, plan.search.objective)
+def _fit(domains: Domains, plan: Plan, runs: Sequence[Run]) -> Model:
+    goal = objective(runs, plan.search)
     ratios = np.array([run.weights for run in runs])
     columns = {m: np.array([run.metrics.get(m, np.nan) for run in runs]) for m in goal.scale}
-    return surrogate.fit(ratios, columns, domains.names), goal
+    return Model(surrogate.fit(ratios, columns, domains.names), goal)

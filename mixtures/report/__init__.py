@@ -42,6 +42,10 @@ def render(outcome: Outcome, funnel: Funnel | None = None) -> str:
         "observed_note": text(charts.observed_note(outcome)),
         "ladder": tables.ladder(outcome),
         "signals": tables.signals(outcome),
+        "guards": _guards(outcome),
+        "front": tables.front(outcome),
+        "planner": tables.planner(outcome),
+        "nexts": tables.nexts(outcome),
         "constraints": tables.constraints(outcome),
         "ledger": tables.ledger(outcome),
         "runs": str(len(outcome.runs)),
@@ -72,6 +76,14 @@ def _tiles(outcome: Outcome) -> list[tuple[str, str]]:
 def _funnel(funnel: Funnel) -> str:
     note = "What each stage of the cut kept, and in colour what it was the first to drop."
     return f'<section><h2>Where the records went</h2><p class="soft">{note}</p>{charts.funnel(funnel)}</section>'
+
+
+def _guards(outcome: Outcome) -> str:
+    if not outcome.found.goal.guards:
+        return ""
+    note = "How far each guarded metric may get worse than under the natural mixture, and where the proposal's fresh runs put it."
+    shown = tables.guards(outcome)
+    return f'<section><h2>Guards</h2><p class="soft">{text(note)}</p><div class="scroll">{shown}</div></section>'
 
 
 def _gains_note(outcome: Outcome) -> str:

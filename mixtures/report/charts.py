@@ -108,9 +108,9 @@ def curves(outcome: Outcome) -> str:
 def _line(outcome: Outcome, domain: int, base: float) -> tuple[Array, Array, Array]:
     found = outcome.found
     proposed, natural = float(found.proposed.weights[domain]), float(found.natural.weights[domain])
-    most = max(min(float(found.space.upper[domain]), max(2 * proposed, 0.15)), 1.2 * natural, proposed)
+    most = max(min(float(found.space.body.upper[domain]), max(2 * proposed, 0.15)), 1.2 * natural, proposed)
     most = min(most, 1.0)
-    share = np.linspace(np.sqrt(found.space.lower[domain]), np.sqrt(most), POINTS) ** 2
+    share = np.linspace(np.sqrt(found.space.body.lower[domain]), np.sqrt(most), POINTS) ** 2
     rest = np.where(np.arange(len(found.proposed.weights)) == domain, 0.0, found.proposed.weights)
     rest = rest / rest.sum() if rest.sum() > 0 else np.full(len(rest), 1 / len(rest))
     weights = rest * (1 - share[:, None])

@@ -90,3 +90,46 @@ def ledger(outcome: Outcome) -> str:
             [str(count), (run.name, WORD), (run.kind.replace("_", " "), WORD), str(run.seed), score, (shown, WORD)]
         )
     return table(["run", ("name", WORD), ("kind", WORD), "seed", "composite", ("largest shares", WORD)], rows)
+
+
+def guards(outcome: Outcome) -> str:
+    """Return each guarded metric: the worst it may be, what the proposal's confirmation runs showed, and whether it holds."""
+    rows: list[list[Cell]] = []
+    for metric, most in outcome.found.goal.guards.items():
+        seen = [run.metrics[metric] for run in outcome.pairs[1] if run.metrics]
+        mean = sum(seen) / len(seen) if seen else math.nan
+        rows.append([metric, number(most, 4), number(mean, 4), "broken" if metric in outcome.broken else "holds"])
+    return table(["metric", "may reach", "proposed reached", ""], rows)
+
+
+def planner(outcome: Outcome) -> str:
+    """Return what more confirmation runs would make of the interval on the gain."""
+    half = outcome.gain.high - outcome.gain.mean
+    more = [[f"{k} more pairs", str(2 * k), f"± {width:.2%}"] for k, width in outcome.planner]
+    return table(["confirmation", "runs to buy", "interval on the gain"], [["as it is", "0", f"± {half:.2%}"], *more])
+
+
+def nexts(outcome: Outcome) -> str:
+    """Return the runs the search would buy next: how they differ from natural, and what they are predicted to bring."""
+    found = outcome.found
+    rows: list[list[Cell]] = []
+    for k, run in enumerate(outcome.nexts, start=1):
+        moves = run.weights - found.natural.weights
+        most = sorted(zip(moves, found.domains.names, strict=True), key=lambda pair: -abs(pair[0]))[:4]
+        shown = ", ".join(f"{name} {move:+.1%}" for move, name in most)
+        rows.append([str(k), (shown, WRAP), f"{run.gain:+.2%} ± {run.sd:.2%}", f"{run.improvement:.2%}"])
+    return table(["run", ("against natural", WRAP), "predicted gain", "expected improvement"], rows)
+
+
+def front(outcome: Outcome) -> str:
+    """Return the runs that no other beats in every metric: composite, best and worst metric against natural."""
+    goal, natural = outcome.found.goal, outcome.found.natural.weights
+    base = [run.metrics for run in outcome.runs if run.metrics and (run.weights == natural).all()]
+    level = {m: sum(row[m] for row in base) / len(base) for m in goal.shares}
+    rows: list[list[Cell]] = []
+    for run in sorted(outcome.front, key=lambda run: goal.of(run.metrics)):
+        gains = sorted(((level[m] - run.metrics[m]) / (abs(level[m]) or goal.scale[m]), m) for m in goal.shares)
+        (low, worst), (high, best) = gains[0], gains[-1]
+        cells: list[Cell] = [(run.name, WORD), number(goal.of(run.metrics), 4), (f"{best} {high:+.1%}", WRAP)]
+        rows.append([*cells, (f"{worst} {low:+.1%}", WRAP)])
+    return table([("run", WORD), "composite", ("gains most", WRAP), ("loses most", WRAP)], rows)

@@ -86,7 +86,8 @@ def test_the_headline_is_the_verdict_and_the_figures_are_those_of_the_outcome(ou
 def test_domains_that_no_metric_measures_are_named(outcome: Outcome) -> None:
     assert "No metric of the composite measures" not in report.render(outcome)
     shares = {m: 0.25 for m in outcome.found.goal.shares if m != "loss/中文"}
-    blind = replace(outcome, found=replace(outcome.found, goal=replace(outcome.found.goal, shares=shares)))
+    model = replace(outcome.found.model, goal=replace(outcome.found.goal, shares=shares))
+    blind = replace(outcome, found=replace(outcome.found, model=model))
     assert "No metric of the composite measures 中文:" in report.render(blind)
 
 

@@ -101,7 +101,7 @@ def test_the_folder_holds_everything_and_the_manifest_its_key(done: Path) -> Non
     observations = pq.read_table(done / "observations.parquet")
     assert observations.column_names == ["search", "run", "name", "kind", "seed", "metric", "value"]
     assert observations.num_rows == 20 * 4
-    kinds = ["confirmation", "expected_improvement", "natural", "space_filling"]
+    kinds = ["confirmation", "natural", "space_filling", "top"]
     assert sorted(set(observations["kind"].to_pylist())) == kinds
     np.testing.assert_array_equal(read_metrics(done / "metrics.csv").values.ravel(), observations["value"].to_numpy())
     assert pq.read_table(done / "weights.parquet").num_rows == 20 * 4
@@ -140,7 +140,7 @@ def test_a_killed_search_goes_on_where_it_stopped_past_a_half_written_line(done:
 
 
 def test_where_no_mixture_is_better_the_report_says_so_and_natural_is_chosen(tmp_path: Path) -> None:
-    free = PLAN.model_copy(update={"search": Settings.model_validate({"bounds": ()})})
+    free = PLAN.model_copy(update={"search": Settings(confidence=0.99)})
     outcome = search(DOMAINS, free, World(matters=0.0), tmp_path / "flat", "formula")
     assert outcome.verdict.startswith("No detectable gain")
     assert outcome.chosen.name == "natural"

@@ -3,8 +3,9 @@ import pytest
 from scipy.stats import kstest
 
 from mixtures.domain import Domains, domains_of
-from mixtures.limits import Bound, InfeasibleError, limits, quantise
+from mixtures.limits import Bound, InfeasibleError, limits
 from mixtures.swarm import Spread, candidates, fill
+from mixtures.written import quantise
 
 
 def corpus(n: int = 12) -> Domains:

@@ -1,0 +1,269 @@
+"""Replays a search over a finished table: the candidates are its rows, and a run is looking a row up.
+
+    python -m mixtures.replay --ratios R.csv --metrics M.csv --objective mean --budget 32 --batch 4 --seeds 16
+
+The search is the one that `mixtures.search` runs (`rounds.spend`), only its pool is another. Beside it, at the same budget:
+random rows, and one-shot searches that spend the same last part of the runs on the best rows that one fit predicts. Every
+method keeps the best row it has looked up. Regret: that row's objective minus the best of the table, in standard
+deviations of the objective over the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from mixtures import gp, ladder, rounds, surrogate, swarm, tables
+from mixtures.ledger import Run
+from mixtures.objective import Objective
+from mixtures.propose import Model
+
+Array = NDArray[np.float64]
+REGMIX = {"objective": "regression", "num_iterations": 1000, "learning_rate": 1e-2, "seed": 42, "verbosity": -1}
+"""LightGBM as sail-sg/regmix fits it (regression_fitting notebook), without its early stop on the test table."""
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """The rows with every metric of the objective, and what each is worth. As a pool, nothing lies between its rows."""
+
+    domains: tuple[str, ...]
+    wide: Array
+    metrics: Mapping[str, Array]
+    goal: Objective
+    left_out: int  # rows without a metric of the objective
+
+    @property
+    def value(self) -> Array:
+        """The objective of each row."""
+        return np.asarray(sum(s * self.metrics[m] / self.goal.scale[m] for m, s in self.goal.shares.items()))
+
+    def near(self, _centre: Array, _turn: int) -> Array:
+        """Return nothing: there are no other rows."""
+        return self.wide[:0]
+
+    def between(self, best: Array, _anchor: Array) -> Array:
+        """Return the best rows themselves."""
+        return best
+
+
+@dataclass(eq=False)
+class Lookup:
+    """A bench that looks rows up."""
+
+    table: Finished
+    runs: list[Run] = field(default_factory=list)
+
+    def ask(self, kind: str, points: Array) -> None:
+        """Look the rows of these weights up; of equal rows the first."""
+        for point in points:
+            row = int(np.flatnonzero((self.table.wide == point).all(axis=1))[0])
+            found = {name: float(values[row]) for name, values in self.table.metrics.items()}
+            self.runs.append(Run(str(row), kind, 0, point, found))
+
+    @property
+    def rows(self) -> list[int]:
+        """The rows looked up, in order."""
+        return [int(run.name) for run in self.runs]
+
+
+def read(ratios: Sequence[Path], metrics: Sequence[Path], objective: str, scaled: bool) -> Finished:
+    """Return one pool of pairs of tables; raises ValueError where columns differ, or nothing matches the objective."""
+    if len(ratios) != len(metrics):
+        raise ValueError(f"{len(ratios)} files of ratios and {len(metrics)} of metrics; expected a pair each")
+    pairs = [tables.join(tables.read_ratios(r), tables.read_metrics(m)) for r, m in zip(ratios, metrics, strict=True)]
+    domains, names = pairs[0].ratios.columns, pairs[0].metrics.columns
+    weights = np.vstack([tables.align(pair.ratios, domains) for pair in pairs])
+    values = np.vstack([tables.choose(pair.metrics, names).values for pair in pairs])
+    shares = parse(objective, names)
+    columns = [names.index(name) for name in shares]
+    whole = np.isfinite(values[:, columns]).all(axis=1)
+    kept = {name: values[whole, column] for name, column in zip(shares, columns, strict=True)}
+    spread = {name: float(column.std()) if scaled else 1.0 for name, column in kept.items()}
+    goal = Objective(shares, {name: sd if sd > 0 else 1.0 for name, sd in spread.items()})
+    table = Finished(domains, weights[whole], kept, goal, int((~whole).sum()))
+    if not (whole.any() and table.value.std() > 0):
+        raise ValueError(
+            f"{int(whole.sum())} rows have every metric of the objective, and it is the same in all of them"
+        )
+    return table
+
+
+def parse(objective: str, names: Sequence[str]) -> dict[str, float]:
+    """Return metric → share of an objective in words: `mean`, a metric, or `a=2,b=1`; raises ValueError naming what is wrong."""
+    if objective == "mean":
+        return dict.fromkeys(names, 1 / len(names))
+    if objective in names:
+        return {objective: 1.0}
+    given: dict[str, float] = {}
+    for part in objective.split(","):
+        name, _, weight = part.rpartition("=") if "=" in part else (part, "", "1")
+        if name.strip() not in names:
+            raise ValueError(f"no metric {name.strip()!r}; expected mean, or some of {', '.join(names)}")
+        given[name.strip()] = float(weight)
+    total = sum(given.values())
+    if not (total > 0 and min(given.values()) >= 0):
+        raise ValueError(f"objective {objective!r}: expected weights of at least 0, not all 0")
+    return {name: weight / total for name, weight in given.items()}
+
+
+def ours(table: Finished, settings: swarm.Settings) -> list[int]:
+    """Return the rows that the search looks up."""
+    bench = Lookup(table)
+    anchor = table.wide.mean(axis=0)  # where no natural mixture is known, the middle of what was run
+    rounds.spend(bench, table, anchor, settings, partial(_fit, table), lambda _model, _best: False)
+    return bench.rows
+
+
+def _fit(table: Finished, runs: Sequence[Run]) -> Model:
+    weights = np.array([run.weights for run in runs])
+    columns = {name: np.array([run.metrics[name] for run in runs]) for name in table.goal.shares}
+    return Model(surrogate.fit(weights, columns, table.domains), table.goal)
+
+
+Predict = Callable[[Array, Array, Array], Array]
+"""(weights and objective of the runs, weights of the table) → prediction for the table."""
+
+
+def one_shot(predict: Predict, table: Finished, settings: swarm.Settings) -> list[int]:
+    """Return random rows, then the best predicted of all the others; equal predictions in random order."""
+    rng = np.random.default_rng(settings.seed)
+    last = max(1, round(settings.runs * settings.finals))
+    order = rng.permutation(len(table.wide))
+    first, rest = order[: settings.runs - last], order[settings.runs - last :]
+    score = predict(table.wide[first], table.value[first], table.wide[rest])
+    return [*map(int, first), *map(int, rest[np.argsort(score, kind="stable")[:last]])]
+
+
+def random(table: Finished, settings: swarm.Settings) -> list[int]:
+    """Return random rows."""
+    return list(map(int, np.random.default_rng(settings.seed).permutation(len(table.wide))[: settings.runs]))
+
+
+def regmix(weights: Array, values: Array, pool: Array) -> Array:
+    """Predict with RegMix's LightGBM, fitted to the objective."""
+    import lightgbm
+
+    data = lightgbm.Dataset(np.ascontiguousarray(weights), values)
+    rounds_ = {"num_threads": 1, "deterministic": True}
+    return np.asarray(lightgbm.train({**REGMIX, **rounds_}, data).predict(pool))
+
+
+def process(weights: Array, values: Array, pool: Array) -> Array:
+    """Predict with one Gaussian process in √w, fitted to the objective."""
+    return gp.Process(ladder.root(weights), values).predict(ladder.root(pool))[0]
+
+
+Method = Callable[[Finished, swarm.Settings], list[int]]
+METHODS: dict[str, Method] = {
+    "random": random,
+    "RegMix, one shot": partial(one_shot, regmix),
+    "GP, one shot": partial(one_shot, process),
+    "Cuvée": ours,
+}
+
+
+def regret(table: Finished, rows: Sequence[int]) -> float:
+    """Return how far the best of these rows is above the best of the table, in sd of the objective."""
+    value = table.value
+    return float((value[list(rows)].min() - value.min()) / value.std())
+
+
+def _one(table: Finished, job: tuple[str, swarm.Settings]) -> float:
+    with threadpool_limits(limits=1):
+        return regret(table, METHODS[job[0]](table, job[1]))
+
+
+def replay(
+    table: Finished, plans: Mapping[str, tuple[str, swarm.Settings]], seeds: int, workers: int
+) -> dict[str, Array]:
+    """Return each plan's regret by seed; a plan is a label with its method and settings."""
+    jobs = [(m, s.model_copy(update={"seed": seed})) for m, s in plans.values() for seed in range(seeds)]
+    if workers > 1:
+        with ProcessPoolExecutor(workers) as pool:
+            found = list(pool.map(partial(_one, table), jobs))
+    else:
+        found = [_one(table, job) for job in jobs]
+    return {label: np.array(found[k * seeds : (k + 1) * seeds]) for k, label in enumerate(plans)}
+
+
+def plans(budget: int, batch: int) -> dict[str, tuple[str, swarm.Settings]]:
+    """Return what is compared: every method at this budget, and the search with its own batches where another was asked."""
+    default = swarm.Settings(runs=budget)
+    asked = default.model_copy(update={"batch": min(batch, budget)})
+    found = {name: (name, asked) for name in METHODS if name != "Cuvée"}
+    found[f"Cuvée, batches of {asked.batch}"] = ("Cuvée", asked)
+    if asked != default:
+        found[f"Cuvée, its defaults: batches of {default.batch}"] = ("Cuvée", default)
+    return found
+
+
+def shown(table: Finished, budget: int, found: Mapping[str, Array]) -> str:
+    """Return the table of regrets in words."""
+    seeds = len(next(iter(found.values())))
+    lines = [
+        f"{len(table.wide)} rows, {len(table.domains)} domains, {len(table.goal.shares)} metrics in the objective"
+        + (f"; {table.left_out} rows without one of them left out" if table.left_out else ""),
+        f"regret after {budget} runs, in sd of the objective over the table ({table.value.std():.4g}); {seeds} seeds",
+        f"{'':<36}{'mean':>8}{'sd':>8}{'median':>8}{'worst':>8}{'hits':>6}",
+    ]
+    for label, r in found.items():
+        figures = f"{r.mean():>8.3f}{r.std():>8.3f}{np.median(r):>8.3f}{r.max():>8.3f}{int((r <= 0).sum()):>6}"
+        lines.append(f"{label:<36}{figures}")
+    return "\n".join([*lines, "hits: seeds that found the best row of all"])
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(prog="python -m mixtures.replay", description=__doc__.split("\n", maxsplit=1)[0])
+    many = "; several, as repeated flags or after commas, make one pool"
+    parser.add_argument("--ratios", action="append", required=True, help="CSV of weights a run" + many)
+    parser.add_argument(
+        "--metrics", action="append", required=True, help="CSV of metrics a run, lower is better" + many
+    )
+    words = "mean (of all metrics), the name of one, or names with weights: a=2,b=1"
+    parser.add_argument("--objective", default="mean", help=words)
+    parser.add_argument("--scaled", action="store_true", help="divide each metric by its sd over the table first")
+    parser.add_argument(
+        "--budget", type=int, default=32, help="runs, the search's last ones on the best predicted included"
+    )
+    parser.add_argument("--batch", type=int, default=4, help="runs chosen at once")
+    parser.add_argument("--seeds", type=int, default=16, help="replays, each with its own seed")
+    parser.add_argument("--workers", type=int, default=1, help="processes at a time")
+    return parser
+
+
+def _check(given: argparse.Namespace, table: Finished) -> None:
+    rows = len(table.wide)
+    if not 6 <= given.budget <= rows:
+        raise ValueError(f"expected a budget from 6 to the table's {rows} rows, got {given.budget}")
+    if min(given.batch, given.seeds, given.workers) < 1:
+        raise ValueError("expected a batch, seeds and workers of at least 1")
+
+
+def main() -> int:
+    """Read, replay, print; returns the exit code: 2 where the tables or the objective cannot be used."""
+    given = arguments().parse_args()
+    paths = [[Path(p) for flag in flags for p in flag.split(",")] for flags in (given.ratios, given.metrics)]
+    try:
+        table = read(paths[0], paths[1], given.objective, given.scaled)
+        _check(given, table)
+    except (OSError, ValueError) as error:
+        print(f"replay: {error}", file=sys.stderr)  # noqa: T201 - a command's output
+        return 2
+    found = replay(table, plans(given.budget, given.batch), given.seeds, given.workers)
+    print(shown(table, given.budget, found))  # noqa: T201 - a command's output
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

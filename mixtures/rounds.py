@@ -1,0 +1,63 @@
+"""How the runs of a search are spent, round by round: the same loop over new candidates and over a finished table.
+
+A few runs near the anchor, then batches by expected improvement, then the best predicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtures import propose, swarm
+from mixtures.ledger import Run
+from mixtures.propose import Model, Pool
+
+Array = NDArray[np.float64]
+Fit = Callable[[Sequence[Run]], Model]
+Stop = Callable[[Model, Array], bool]
+
+
+class Bench(Protocol):
+    """What runs mixtures and remembers them."""
+
+    runs: list[Run]
+
+    def ask(self, kind: str, points: Array) -> None:
+        """Run these mixtures and append them to `runs`, failed ones too."""
+        ...
+
+
+def spend(bench: Bench, pool: Pool, anchor: Array, settings: swarm.Settings, fit: Fit, stop: Stop) -> Model:
+    """Spend `settings.runs`, counting those the bench has already; return the model of them all.
+
+    Ends early where the pool holds no further mixture, or where `stop(model, best candidates)` sees no use in more runs.
+    """
+    first, last = round(settings.runs * settings.first), settings.runs - round(settings.runs * settings.finals)
+    if (count := max(first, 1) - len(bench.runs)) > 0:
+        points = propose.start(pool.wide, anchor, _taken(bench), count, settings.seed)
+        bench.ask("space_filling", points)
+    model = fit(bench.runs)
+    while (at := len(bench.runs)) < settings.runs:
+        count = min(settings.batch, (last if at < last else settings.runs) - at)
+        taken = _taken(bench)
+        known, best = propose.candidates(model, pool, anchor, taken, settings.top)
+        if stop(model, best):
+            break
+        if not model.informative:  # nothing beats the mean yet: more space is worth more than a guess
+            kind, points = "space_filling", swarm.fill(pool.wide, taken, count, settings.seed + at)
+        elif at < last:
+            kind, points = "expected_improvement", propose.improve(model, known, taken, count)
+        else:
+            kind, points = "top", propose.exploit(model, pool.between(best, anchor), taken, count)
+        if not len(points):
+            break
+        bench.ask(kind, points)
+        model = fit(bench.runs)
+    return model
+
+
+def _taken(bench: Bench) -> Array:
+    return np.array([run.weights for run in bench.runs])
