@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from mixtures import gp, ladder, rounds, surrogate, swarm, tables
+from mixtures import gp, rounds, surrogate, swarm, tables
 from mixtures.ledger import Run
 from mixtures.objective import Objective
 from mixtures.propose import Model
@@ -127,7 +127,7 @@ def ours(table: Finished, settings: swarm.Settings) -> list[int]:
 def _fit(table: Finished, runs: Sequence[Run]) -> Model:
     weights = np.array([run.weights for run in runs])
     columns = {name: np.array([run.metrics[name] for run in runs]) for name in table.goal.shares}
-    return Model(surrogate.fit(weights, columns, table.domains), table.goal)
+    return Model(surrogate.fit(weights, columns, table.domains, quick=True), table.goal)
 
 
 Predict = Callable[[Array, Array, Array], Array]
@@ -160,7 +160,7 @@ def regmix(weights: Array, values: Array, pool: Array) -> Array:
 
 def process(weights: Array, values: Array, pool: Array) -> Array:
     """Predict with one Gaussian process in √w, fitted to the objective."""
-    return gp.Process(ladder.root(weights), values).predict(ladder.root(pool))[0]
+    return gp.Process(weights, values, "root", each=False).predict(pool)[0]
 
 
 Method = Callable[[Finished, swarm.Settings], list[int]]

@@ -128,7 +128,8 @@ def search(
     repeats = range(min(plan.swarm.natural_repeats, plan.swarm.runs - 1))
     bench.run("natural", [(f"natural-{k}", natural.weights, plan.swarm.seed + k) for k in repeats])
     stop = partial(_settled, plan, pool, natural.weights)
-    model = rounds.spend(bench, pool, natural.weights, plan.swarm, partial(_fit, domains, plan), stop)
+    rounds.spend(bench, pool, natural.weights, plan.swarm, partial(_fit, domains, plan, quick=True), stop)
+    model = _fit(domains, plan, bench.runs)
     searched = list(bench.runs)
     taken = np.array([run.weights for run in searched])
     known, top = propose.candidates(model, pool, natural.weights, taken, plan.swarm.top)
@@ -177,8 +178,8 @@ def _confirm(bench: _Bench, plan: Plan, natural: Mixture, proposed: Mixture) -> 
     return runs[: len(seeds)], runs[len(seeds) :]
 
 
-def _fit(domains: Domains, plan: Plan, runs: Sequence[Run]) -> Model:
+def _fit(domains: Domains, plan: Plan, runs: Sequence[Run], *, quick: bool = False) -> Model:
     goal = objective(runs, plan.search)
     ratios = np.array([run.weights for run in runs])
     columns = {m: np.array([run.metrics.get(m, np.nan) for run in runs]) for m in goal.scale}
-    return Model(surrogate.fit(ratios, columns, domains.names), goal)
+    return Model(surrogate.fit(ratios, columns, domains.names, quick=quick), goal)
