@@ -155,9 +155,15 @@ def _settled(plan: Plan, pool: _Space, anchor: Array, model: Model, best: Array)
 
 
 def _final(runs: Sequence[Run], pool: _Space, top: Array, natural: Array) -> Array:
-    """Return what may be proposed at the end: steps to the mean of the best candidates, and those that were run before."""
+    """Return what may be proposed at the end: the mean of the best predicted that were run, as good as they on average.
+
+    Where none was run, or where their mean has too many domains, steps to the mean of the best candidates.
+    """
     tried = [r.weights for r in runs if r.kind == "top" and r.metrics and (r.weights != natural).any()]
-    return np.vstack([pool.between(top, natural), *tried])
+    mean = np.mean(tried, axis=0) if tried else natural
+    if tried and np.count_nonzero(mean) <= pool.limits.most:
+        return np.array([quantise(mean, pool.limits)])
+    return pool.between(top, natural)
 
 
 def _nexts(model: Model, natural: Array, known: Array, taken: Array, count: int) -> tuple[outcome.Next, ...]:
