@@ -1,4 +1,4 @@
-"""Places independent units of work on one box, a Slurm cluster or Ray, through datatrove's executors.
+"""Places independent units of work: in processes of one box, or on a Slurm cluster or Ray through datatrove's executors.
 
 datatrove carries no rows here (217 µs a document, measured): a unit names its input, does its own reading
 and writing, and returns how many records it handled. Whether a unit is done is known from its shards.
@@ -6,11 +6,14 @@ and writing, and returns how many records it handled. Whether a unit is done is 
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
@@ -19,13 +22,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tqdm import tqdm
 
-RANKS_PER_WORKER = 4  # more ranks than workers, so that an unlucky share of the work does not decide the wall time
+RANKS_PER_WORKER = (
+    4  # of a cluster's job: more ranks than workers, so that an unlucky share of the work does not decide the wall time
+)
 ROWS_PER_WORKER = 10_000  # records that are worth the start of another process, one to two CPU-seconds
 PROJECT = ("curation", "mixtures")
-HEAVY = (
-    "datatrove.executor",
-    "numba.np.arraymath",
-)  # what a worker would import besides: the second with its first kernel
+HEAVY = "numba.np.arraymath"  # what a worker would import besides, with its first kernel
 
 
 class Engine(BaseModel):
@@ -57,20 +59,41 @@ def place(
     that is a RuntimeError with the unit's error in it, since neither Slurm nor Ray hands on what was raised.
     """
     workers = max(1, min(workers, len(units), total // ROWS_PER_WORKER))
-    if (
-        engine.kind == "local" and workers == 1
-    ):  # here: half a CPU-second less than a fork server and datatrove's imports
-        with _tqdm(title, total) as bar:
-            for unit in units:
-                bar.update(work(unit))
-    elif units:
-        _spread(units, work, engine, workers, (title, total))
+    if engine.kind != "local":
+        _on_cluster(units, work, engine, workers, (title, total))
+        return
+    with _tqdm(title, total) as bar:
+        done = map(work, units) if workers == 1 else _here(units, work, workers)  # one: no process is started for it
+        for count in done:
+            bar.update(count)
 
 
-def _spread(
+def _here(units: Sequence[Any], work: Callable[[Any], int], workers: int) -> Iterator[int]:
+    """Yield what each unit returns as it ends, in processes of this machine.
+
+    A worker that is killed (out of memory, mostly) breaks the pool and with it the run; datatrove's own pool would wait for
+    it for ever.
+    """
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with _light_workers(context):
+            futures = [pool.submit(work, unit) for unit in units]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                "a worker process was killed, most likely for want of memory; what is finished is kept. Run again with fewer "
+                "workers (workers=1) or less memory for the comparing judges (exact.memory_gb, fuzzy.memory_gb)"
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _on_cluster(
     units: Sequence[Any], work: Callable[[Any], int], engine: Engine, workers: int, bar: tuple[str, int]
 ) -> None:
-    """Run `work` on every unit in processes of their own."""
+    """Run `work` on every unit in the ranks of a cluster's job."""
     from loguru import logger
 
     from curation.rank import Place
@@ -78,20 +101,14 @@ def _spread(
     logger.disable("datatrove")
     count = min(len(units), workers * RANKS_PER_WORKER)
     ranks = [list(units[start::count]) for start in range(count)]
-    shared = None if engine.kind == "local" else Path(engine.folder).absolute()
-    if shared:
-        shared.mkdir(parents=True, exist_ok=True)
+    shared = Path(engine.folder).absolute()
+    shared.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="cuvee-", dir=shared) as folder:
         progress = Path(folder) / "progress"
         progress.mkdir()
         executor = _executor(engine, Place(ranks, work, progress), count, workers, folder)
-        with _bar(progress, *bar):
-            if not shared:
-                with _light_workers():
-                    executor.run()
-                return
-            with suppress(subprocess.CalledProcessError):  # what `sbatch --wait` ends with where a rank failed
-                executor.run()
+        with _bar(progress, *bar), suppress(subprocess.CalledProcessError):  # what `sbatch --wait` ends with on failure
+            executor.run()
         _check(engine, ranks, progress)
 
 
@@ -111,10 +128,8 @@ def _check(engine: Engine, ranks: Sequence[Sequence[Any]], progress: Path) -> No
 
 
 def _executor(engine: Engine, step: Any, tasks: int, workers: int, folder: str) -> Any:
-    from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, SlurmPipelineExecutor
+    from datatrove.executor import RayPipelineExecutor, SlurmPipelineExecutor
 
-    if engine.kind == "local":
-        return LocalPipelineExecutor([step], tasks=tasks, workers=workers, logging_dir=folder, skip_completed=False)
     if engine.kind == "slurm":
         return SlurmPipelineExecutor(
             [step], tasks=tasks, workers=workers, time=engine.time, partition=engine.partition, qos=engine.qos,
@@ -125,17 +140,13 @@ def _executor(engine: Engine, step: Any, tasks: int, workers: int, folder: str) 
 
 
 @contextmanager
-def _light_workers() -> Iterator[None]:
+def _light_workers(context: Any) -> Iterator[None]:
     """Let local workers be forks of a server that has imported once what this process has of the project.
 
     A worker would import this process's main script as well (that of `prefect` costs two CPU-seconds each), although no work
     is defined in one: while the workers start, there is none.
     """
-    import multiprocess
-
-    multiprocess.set_forkserver_preload(
-        [*HEAVY, *(name for name in list(sys.modules) if name.split(".")[0] in PROJECT)]
-    )
+    context.set_forkserver_preload([HEAVY, *(name for name in list(sys.modules) if name.split(".")[0] in PROJECT)])
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 from functools import partial
 from importlib.util import find_spec
@@ -20,9 +22,18 @@ def fail(unit: int) -> int:
     raise ValueError(f"unit {unit} is broken")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_every_unit_is_worked_on_once_whatever_the_number_of_workers(tmp_path: Path, workers: int) -> None:
-    place(list(range(13)), partial(touch, tmp_path), Engine(), workers, "touch", sum(range(13)))
+def die(folder: Path, unit: int) -> int:
+    if unit == 1:
+        os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does where memory runs out
+    return touch(folder, unit)
+
+
+MANY = 20_000  # records, enough for two processes
+
+
+@pytest.mark.parametrize("total", [78, MANY])
+def test_every_unit_is_worked_on_once_here_or_in_processes(tmp_path: Path, total: int) -> None:
+    place(list(range(13)), partial(touch, tmp_path), Engine(), 2, "touch", total)
     assert sorted(int(p.name) for p in tmp_path.iterdir()) == list(range(13))
 
 
@@ -31,8 +42,18 @@ def test_no_units_is_no_work() -> None:
 
 
 def test_a_failing_unit_ends_the_run_with_its_own_error() -> None:
-    with pytest.raises(ValueError, match="unit 0 is broken"):
+    with pytest.raises(ValueError, match=r"unit . is broken"):
         place([0], fail, Engine(), 1, "fail", 1)
+
+
+def test_a_failing_unit_in_another_process_ends_the_run_with_its_own_error() -> None:
+    with pytest.raises(ValueError, match=r"unit . is broken"):
+        place([0, 1], fail, Engine(), 2, "fail", MANY)
+
+
+def test_a_worker_that_is_killed_ends_the_run_in_words(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="a worker process was killed"):
+        place([0, 1, 2], partial(die, tmp_path), Engine(), 2, "die", MANY)
 
 
 @pytest.fixture(params=["slurm", "ray"])
