@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,9 +34,16 @@ def test_every_command_exists(line: str) -> None:
         assert words[1] in {*COMMANDS, "--help"}, line
         for word in words[2:]:
             if "=" in word and not word.startswith("path="):
-                assert word.partition("=")[0] in keys(), word
+                name = word.partition("=")[0]
+                assert name in keys() or (words[1] == "synthesize" and f"synthesise.{name}" in keys()), word
             elif word.endswith(".yaml"):
                 assert (ROOT / word).is_file(), word
+    elif program == "python":
+        assert words[0] == "-m", line
+        said = subprocess.run(
+            [sys.executable, "-m", words[1], "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        assert all(flag in said.stdout for flag in words if flag.startswith("--")), line
     else:
         assert program == "." or (program == "prefect" and words[0] in {"server", "work-pool", "deploy", "worker"}), (
             line
