@@ -118,7 +118,7 @@ def _caveats(outcome: Outcome) -> list[str]:
     blind = [name for name in outcome.found.domains.names if LOSS + name not in outcome.found.goal.shares]
     if blind:
         lines.append(
-            f"No metric of the composite measures {', '.join(blind)}: the search sees only what they cost the others. A floor "
+            f"No metric of the composite measures {', '.join(f'“{name}”' for name in blind)}: the search sees only what they cost the others. A floor "
             "on their share keeps them."
         )
     if unsure:

@@ -173,7 +173,7 @@ def observed_note(outcome: Outcome) -> str:
     predicted, seen, _ = _held_out(outcome)
     error, spread = float(np.sqrt(((predicted - seen) ** 2).mean())), float(seen.std())
     return (
-        f"The composite of {len(seen)} runs (1 is natural), each predicted by surrogates that had not seen it. Typical error "
+        f"The composite of {len(seen)} runs (1: as good as natural), each predicted by surrogates that had not seen it. Typical error "
         f"{100 * error:.2f} % against a spread of {100 * spread:.2f} % among the runs. Grey: natural."
     )
 
