@@ -88,7 +88,7 @@ def test_domains_that_no_metric_measures_are_named(outcome: Outcome) -> None:
     shares = {m: 0.25 for m in outcome.found.goal.shares if m != "loss/中文"}
     model = replace(outcome.found.model, goal=replace(outcome.found.goal, shares=shares))
     blind = replace(outcome, found=replace(outcome.found, model=model))
-    assert "No metric of the composite measures 中文:" in report.render(blind)
+    assert "No metric of the composite measures “中文”:" in report.render(blind)
 
 
 def test_the_funnel_is_shown_where_it_is_given(outcome: Outcome) -> None:
