@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from curation import shards
-from curation.record import RECORD, content_hash, ids, record_ids
+from curation.record import RECORD, content_hash, ids, prompt_group, record_ids
 
 SHARD = 50_000
 
@@ -23,7 +23,8 @@ def tables(count: int) -> Iterator[pa.Table]:
         hashes = [content_hash(t) for t in turns]
         names = [str(n) for n in numbers]
         columns = {
-            "id": ids(record_ids("boxes", names, hashes)), "content_hash": ids(hashes), "source": ["boxes"] * len(turns),
+            "id": ids(record_ids("boxes", names, hashes)), "content_hash": ids(hashes),
+            "prompt_group": [prompt_group(t) for t in turns], "source": ["boxes"] * len(turns),
             "source_id": names, "licence": ["MIT"] * len(turns),
             "turns": [[{"role": role, "content": content} for role, content in t] for t in turns],
             "parent_id": ids([None] * len(turns)), "meta": ["{}"] * len(turns),
