@@ -32,6 +32,7 @@ def run(command: Sequence[str | Path], env: dict[str, str] | None = None) -> Cos
     (multiprocessing's fork server does, with the usage of all its workers) is waited for and counted too, on Linux.
     """
     _adopt_orphans()
+    own = _children()  # this process's own, a fork server say, may live as long as it does
     began = time.perf_counter()
     child = subprocess.Popen(
         [str(word) for word in command], stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
@@ -41,7 +42,7 @@ def run(command: Sequence[str | Path], env: dict[str, str] | None = None) -> Cos
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - began
-    usages = [usage, *_orphans()]
+    usages = [usage, *_orphans(own)]
     if child.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))} ended with {child.returncode}: {out[-2000:]}")
     kilo = 1024 if sys.platform != "darwin" else 1 << 20  # Linux counts KiB, macOS bytes
@@ -54,10 +55,13 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _orphans() -> Iterator[resource.struct_rusage]:
-    """Wait for every process left behind."""
-    while True:
-        try:
-            yield os.wait4(-1, 0)[2]
-        except ChildProcessError:
-            return
+def _orphans(own: set[int]) -> Iterator[resource.struct_rusage]:
+    """Wait for every process left behind; `own` are children of this process that are none."""
+    while left := _children() - own:
+        yield os.wait4(min(left), 0)[2]
+
+
+def _children() -> set[int]:
+    """Return the ids of this process's children, none elsewhere than on Linux."""
+    listed = Path("/proc/self/task").glob("*/children")
+    return {int(child) for path in listed for child in path.read_text().split()}
