@@ -30,8 +30,8 @@ class Bench(Protocol):
         ...
 
 
-def spend(bench: Bench, pool: Pool, anchor: Array, settings: swarm.Settings, fit: Fit, stop: Stop) -> Model:
-    """Spend `settings.runs`, counting those the bench has already; return the model of them all.
+def spend(bench: Bench, pool: Pool, anchor: Array, settings: swarm.Settings, fit: Fit, stop: Stop) -> None:
+    """Spend `settings.runs`, counting those the bench has already.
 
     Ends early where the pool holds no further mixture, or where `stop(model, best candidates)` sees no use in more runs.
     """
@@ -39,8 +39,8 @@ def spend(bench: Bench, pool: Pool, anchor: Array, settings: swarm.Settings, fit
     if (count := max(first, 1) - len(bench.runs)) > 0:
         points = propose.start(pool.wide, anchor, _taken(bench), count, settings.seed)
         bench.ask("space_filling", points)
-    model = fit(bench.runs)
     while (at := len(bench.runs)) < settings.runs:
+        model = fit(bench.runs)
         count = min(settings.batch, (last if at < last else settings.runs) - at)
         taken = _taken(bench)
         known, best = propose.candidates(model, pool, anchor, taken, settings.top)
@@ -55,8 +55,6 @@ def spend(bench: Bench, pool: Pool, anchor: Array, settings: swarm.Settings, fit
         if not len(points):
             break
         bench.ask(kind, points)
-        model = fit(bench.runs)
-    return model
 
 
 def _taken(bench: Bench) -> Array:

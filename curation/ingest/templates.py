@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from curation.ingest.turns import ROLES
+from curation.ingest.turns import ROLES, unmarked
 from curation.record import Turn
 
 OPENING = re.compile(r"\s*(?:<s>|<\|begin_of_text\|>|<bos>|<\|endoftext\|>)?\s*")
@@ -17,7 +17,6 @@ TURNS = (
     ("<|", re.compile(r"<\|(system|user|assistant)\|>\n?(.*?)(?:</s>|<\|end\|>|<\|endoftext\|>|(?=<\|(?:system|user|assistant)\|>)|\Z)", re.DOTALL)),
     ("<", re.compile(r"<(system|user|assistant)>\s?(.*?)(?:</(?:system|user|assistant)>|(?=<(?:system|user|assistant)>)|\Z)", re.DOTALL)),
 )  # fmt: skip
-ENDS = re.compile(r"(?:</s>|<s>|<\|endoftext\|>|<\|end_of_text\|>|\s){1,40}\Z")
 PREFACE = 400  # characters that may stand before Alpaca's "### Instruction:"
 
 
@@ -43,7 +42,10 @@ def _llama2(body: str) -> list[Turn]:
         system, mark, rest = asked.partition("<</SYS>>")
         if mark:
             turns.append(("system", system.strip().removeprefix("<<SYS>>").strip()))
-        turns += [("user", (rest if mark else asked).strip()), ("assistant", _ended(answer))]
+        turns += [
+            ("user", (rest if mark else asked).strip()),
+            ("assistant", unmarked(answer.rstrip().removesuffix("<s>")).strip()),
+        ]
     return turns
 
 
@@ -54,9 +56,4 @@ def _alpaca(body: str) -> list[Turn] | None:
     before, mark, answer = rest.partition("\n### Response:")
     task, _, given = before.partition("\n### Input:")
     task, given = task.strip(), given.strip()
-    return [("user", f"{task}\n{given}" if given else task), ("assistant", _ended(answer))] if mark else None
-
-
-def _ended(answer: str) -> str:
-    """Return an answer without the marks that end a turn, or that begin the next."""
-    return ENDS.sub("", answer).strip()
+    return [("user", f"{task}\n{given}" if given else task), ("assistant", unmarked(answer).strip())] if mark else None

@@ -33,8 +33,18 @@ NARRATOR = ("旁白", "narrator")
 TRANSCRIPT = re.compile(
     r"(?:(?:^|\n|</s>)[ \t]*(?:<s>)?[ \t]*|###[ \t]*)(Human|HUMAN|User|USER|Assistant|ASSISTANT|System|SYSTEM|GPT|FUNCTION RESPONSE|用户|助手)[ \t]*[:：][ \t]?"
 )
-END_MARKS = re.compile(
-    r"(?:\s*(?:<\|endoftext\|>|<\|im_end\|>|<\|eot_id\|>|</s>|<eoh>|<eom>|<eoa>|<eot>|<eoc>|<eor>))+\s*\Z"
+END_MARKS = (
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|im_end|>",
+    "<|eot_id|>",
+    "</s>",
+    "<eoh>",
+    "<eom>",
+    "<eoa>",
+    "<eot>",
+    "<eoc>",
+    "<eor>",
 )
 
 
@@ -203,4 +213,10 @@ def led(said: str) -> list[Turn]:
 
 def unmarked(said: str) -> str:
     """Return a text without the end-of-text marks of some model's template at its end."""
-    return END_MARKS.sub("", said) if said.rstrip().endswith(">") else said
+    stripped = said.rstrip()
+    end = len(stripped)
+    while mark := next((m for m in END_MARKS if stripped.endswith(m, 0, end)), ""):
+        end -= len(mark)
+        while end and stripped[end - 1].isspace():  # a step at a time: a hostile row may hold nothing but marks
+            end -= 1
+    return said if end == len(stripped) else stripped[:end]

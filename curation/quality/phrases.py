@@ -50,7 +50,7 @@ RUNS = "|".join(
 )
 MASHED = rf"(?i)^[\s\pP]*(?:(?:{RUNS}|test)[\s\pP]*)+$"
 CODE = r"```|</|&lt;/|;\s*\n|(?m)^(?:import|from|def|class|#include|SELECT) "
-# What UTF-8 Chinese becomes when read as GBK: the 100 commonest characters that pairs of 56 common Chinese characters and
+# What UTF-8 Chinese becomes when read as GBK: the 100 commonest characters that pairs of 54 common Chinese characters and
 # marks turn into and that are rare in Chinese themselves (in neither level 1 of GB 2312 nor level 1 of Big5); two of them close
 # together. Answers of 238,000 real records: none; the same answers garbled: 93%.
 GARBLED = (

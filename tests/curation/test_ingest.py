@@ -12,6 +12,7 @@ from curation.ingest.batch import Limits, Normaliser, records
 from curation.ingest.rows import Quarantined, Rows
 from curation.ingest.shapes import shape
 from curation.ingest.sources import Source
+from curation.ingest.turns import unmarked
 from curation.normalise import normalise, unsettled
 
 U, A, S, T = "user", "assistant", "system", "tool"
@@ -368,6 +369,12 @@ def test_a_prompt_that_speaks_of_an_assistant_stays_one_prompt() -> None:
         "<user> is a tag, and [INST] another",
     ):
         assert kept({"instruction": prompt, "input": "", "output": "a"})["turns"] == [(U, prompt), (A, "a")]
+
+
+def test_a_row_of_nothing_but_end_marks_is_read_in_one_walk() -> None:
+    many = "</s> " * 200_000  # a pattern that tries each of them anew would take hours
+    assert kept({"instruction": "q", "output": f"a {many}"})["turns"] == QA
+    assert unmarked(f"{many}x>") == f"{many}x>"
 
 
 def test_a_row_keeps_its_own_id_else_its_file_and_number() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from curation import judge, quality
+from curation.quality import phrases
 from curation.record import RECORD, Turn, content_hash, ids, record_id
 
 PROSE = (
@@ -147,6 +149,27 @@ def test_what_may_be_right_is_only_noted(flag: str, answer: str) -> None:
     found = judged(ask("Tell me something", answer))
     assert found["keep"] == [True]
     assert flag in found["flags"][0]  # type: ignore[operator]
+
+
+def test_the_garbled_characters_are_those_that_common_chinese_turns_into() -> None:
+    common = (
+        "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里，。：、"
+    )
+    seen = Counter(
+        c
+        for x in common
+        for y in common
+        for start in (0, 1)
+        for c in (x + y).encode()[start:].decode("gbk", "ignore")
+        if rare(c)
+    )
+    assert {c for c, _ in seen.most_common(100)} == set(phrases.GARBLED)
+
+
+def rare(character: str) -> bool:
+    """Say whether a Han character is in level 1 of neither GB 2312 nor Big5."""
+    lead = [character.encode(codec, "ignore")[:1] for codec in ("gb2312", "big5")]
+    return "\u4e00" <= character <= "\u9fff" and not b"\xb0" <= lead[0] <= b"\xd7" and not b"\xa4" <= lead[1] <= b"\xc6"
 
 
 def test_an_answer_that_its_readers_rejected_is_dropped() -> None:
