@@ -6,28 +6,17 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from curation.server import Server
+from curation.client import Connection
 
 WHERE = "keep AND lang IN ('zh', 'en') AND skill IN ('math', 'reasoning', 'code') AND (reference IS NOT NULL OR short)"
 
 
-class Settings(BaseModel):
+class Settings(Connection):
     """Which turns to rewrite, by whom, what is accepted, and what it costs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    endpoints: tuple[str, ...] = Field(
-        default=(),
-        description="OpenAI-compatible servers, base URLs that end in /v1, one or many; or folders of files *.url, read again "
-        "at every health check; none, and no server.model: synthesis is skipped",
-    )
-    server: Server = Server()
-    model: str = Field(default="default", description="the model's name as the endpoint serves it", min_length=1)
     name: str = Field(default="", description="name of the source written; empty: traces-<model>")
-    api_key_env: str = Field(
-        default="OPENAI_API_KEY", description="environment variable with the key; unset for a local server"
-    )
     where: str = Field(
         default=WHERE,
         description="which prompts, a SQL predicate over id, source, licence, meta, turns, keep, skill, skills, lang, and of the "
@@ -52,16 +41,6 @@ class Settings(BaseModel):
     top_p: float = Field(default=0.95, description="nucleus", gt=0, le=1)
     max_tokens: int = Field(default=1024, description="output tokens a sample", ge=1)
     seed: int = Field(default=0, description="added to the seed of each prompt, which comes from its record's id")
-    concurrency: int = Field(default=64, description="requests under way at once at each endpoint", ge=1)
-    timeout: float = Field(default=300.0, description="seconds for one request", gt=0)
-    retries: int = Field(
-        default=5, description="further attempts after 429, 5xx, a timeout or an unreadable reply", ge=0
-    )
-    backoff: float = Field(default=0.5, description="seconds before the first retry; doubles, with jitter", ge=0)
-    health_seconds: float = Field(default=10.0, description="seconds between two health checks of an endpoint", gt=0)
-    patience: float = Field(
-        default=120.0, description="seconds that a run waits for an endpoint once none answers, before it ends", ge=0
-    )
     min_chars: int = Field(default=20, description="shorter samples are rejected", ge=0)
     max_chars: int = Field(default=12_000, description="longer samples are rejected", ge=1)
     min_agreement: float = Field(
@@ -84,11 +63,6 @@ class Settings(BaseModel):
     expected_tokens: int = Field(
         default=400, description="output tokens a sample, for a projection while fewer than 50 replies are known", ge=1
     )
-
-    @property
-    def wanted(self) -> bool:
-        """Whether there is anybody to ask."""
-        return bool(self.endpoints or self.server.model)
 
     @property
     def source(self) -> str:
