@@ -66,15 +66,18 @@ def _syntax(module: str) -> tuple[str, tuple[str, ...]]:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         return "", ()
-    said, names, todo = list[Any](), list[str](), list[Any]()
-    todo.append(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
+    said, names = list[Any](), list[str]()
+    todo: list[Any] = [ast.parse(Path(spec.origin).read_text(encoding="utf-8"))]
     while todo:  # by hand: ast.walk and ast.dump take twice as long, for dozens of modules in every process
         node = todo.pop()
+        if isinstance(node, ast.expr_context):
+            continue  # load or store: told by where the name stands
         if isinstance(node, ast.AST):
-            said.append(type(node).__name__)
-            children = [getattr(node, name, None) for name in node._fields]
-            todo += children
-            names += _imported(node)
+            kind = type(node)
+            said.append(kind.__name__)
+            todo += [getattr(node, name, None) for name in kind._fields]
+            if kind is ast.ImportFrom or kind is ast.Import:
+                names += _imported(node)
         elif isinstance(node, list):
             kept = [child for child in node if not _is_docstring(child)]
             said.append(len(kept))
