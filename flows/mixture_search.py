@@ -28,10 +28,13 @@ def mixture_search(config: Config) -> None:
 
 
 def pending(config: Config) -> list[str]:
-    """Return the stages with work to do; raises FileNotFoundError where there is no catalog."""
-    domains = domain.read_domains(config.root / "corpus.duckdb")
-    key = search.key(domains, config.plan(), proxy(config))
-    return [] if shards.is_done(folder(config), key) else ["mixture-search"]
+    """Return the stages with work to do; raises FileNotFoundError without a catalog, InfeasibleError without a mixture."""
+    corpus = config.root / "corpus.duckdb"
+    key = search.key(domain.read_domains(corpus), config.plan(), proxy(config))
+    if shards.is_done(folder(config), key):
+        return []
+    search.allowed(_domains(config), config.plan())
+    return ["mixture-search"]
 
 
 def summary(config: Config) -> str:
@@ -63,10 +66,16 @@ def proxy(config: Config) -> str:
 def run_search(config: Config) -> str:
     """Prepare the proxies, search, and let the catalog see the observations; returns the verdict in words."""
     corpus = config.root / "corpus.duckdb"
-    domains, funnel = domain.read_domains(corpus), catalog.funnel(corpus)
-    if any(":" in bound.domains for bound in config.search.bounds):
-        domains = domain.with_groups(domains, corpus)
+    domains, funnel = _domains(config), catalog.funnel(corpus)
+    search.allowed(domains, config.plan())  # before the proxies' base is trained, which takes minutes
     with local.prepare(corpus, config.proxy_settings(), config.root / "work" / "proxy", config.workers) as proxies:
         outcome = search.search(domains, config.plan(), proxies.run, folder(config), proxy(config), funnel)
     catalog.refresh(config.root)
     return outcome.verdict
+
+
+def _domains(config: Config) -> domain.Domains:
+    """Return the domains, with sources and licences where a bound names one."""
+    corpus = config.root / "corpus.duckdb"
+    domains = domain.read_domains(corpus)
+    return domain.with_groups(domains, corpus) if any(":" in b.domains for b in config.search.bounds) else domains

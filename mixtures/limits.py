@@ -15,8 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy.optimize import linprog
 
+from mixtures.body import BOUNDS, CAP, DISTANCE, Body, Row, shape
+from mixtures.conflict import explain
 from mixtures.domain import Domains
 
 Array = NDArray[np.float64]
@@ -25,7 +26,7 @@ TIGHT = 1e-9
 
 
 class InfeasibleError(ValueError):
-    """No mixture obeys all the constraints; the message names a smallest set of them that conflict."""
+    """No mixture obeys all the constraints; the message names a smallest set that conflicts, their keys, and what to change."""
 
 
 class Bound(BaseModel):
@@ -45,52 +46,6 @@ class Bound(BaseModel):
         if self.floor > self.ceiling:
             raise ValueError(f"bound on {self.domains}: floor {self.floor:g} is above ceiling {self.ceiling:g}")
         return self
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """One constraint as the user would say it: low ≤ parts · w ÷ whole · w ≤ high; without parts, the distance's."""
-
-    label: str
-    parts: Array | None
-    low: float
-    high: float
-    whole: Array | None = None  # None: all tokens, whose sum is 1
-
-    def share(self, weights: Array, home: Array) -> float:
-        """Return the share that a mixture has of what is bounded."""
-        if self.parts is None:
-            return float(abs(weights - home).sum()) / 2
-        return float(self.parts @ weights) / (float(self.whole @ weights) if self.whole is not None else 1.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Body:
-    """The convex body of some rows."""
-
-    lower: Array
-    upper: Array
-    matrix: Array  # groups × domains
-    low: Array
-    high: Array
-    home: Array  # the natural mixture
-    distance: float
-
-    def solve(self, cost: Array) -> Array | None:
-        """Return the point of least cost, or None where the body is empty."""
-        n, eye = len(cost), np.eye(len(cost))
-        a, b = np.vstack([self.matrix, -self.matrix]), np.concatenate([self.high, -self.low])
-        sums, bounds = np.ones((1, n)), np.column_stack([self.lower, self.upper])
-        if self.distance < 1:  # as many more variables: how far each weight is from home
-            far = [np.hstack([a, np.zeros_like(a)]), np.hstack([eye, -eye]), np.hstack([-eye, -eye])]
-            a = np.vstack([*far, np.concatenate([np.zeros(n), np.ones(n)])[None, :]])
-            b = np.concatenate([b, self.home, -self.home, [2 * self.distance]])
-            cost, sums = np.concatenate([cost, np.zeros(n)]), np.hstack([sums, np.zeros((1, n))])
-            bounds = np.vstack([bounds, np.tile([0.0, 1.0], (n, 1))])
-        if (self.lower > self.upper).any():
-            return None
-        found = linprog(cost, A_ub=a, b_ub=b, A_eq=sums, b_eq=[1.0], bounds=bounds, method="highs")
-        return np.asarray(found.x[:n], dtype=np.float64) if found.status == 0 else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,40 +94,22 @@ def limits(
     n, home = len(domains.names), domains.tokens / domains.tokens.sum()
     rows = [*_caps(domains, budget, epoch_cap), *(row for bound in bounds for row in _rows(bound, domains))]
     if distance < 1:
-        rows.append(Row(f"at most {distance:g} of the tokens moved away from the natural mixture", None, 0.0, distance))
-    body = _body(rows, home)
+        rows.append(
+            Row(
+                f"at most {distance:g} of the tokens moved away from the natural mixture", DISTANCE, None, 0.0, distance
+            )
+        )
+    body = shape(rows, home)
     if body.solve(np.zeros(n)) is None:
-        raise InfeasibleError(_conflict(rows, home))
+        raise InfeasibleError(explain(rows, home, budget, epoch_cap))
     if most is not None and np.sort(body.upper)[::-1][:most].sum() < 1 - TIGHT:
         supply = np.sort(body.upper)[::-1][:most].sum()
         raise InfeasibleError(
-            f"no mixture of at most {most} domains: the {most} largest may hold only {supply:.1%} of the tokens"
+            f"no mixture of at most {most} domains (search.most_domains): the {most} largest may hold only {supply:.1%} of "
+            f"the tokens; allow more domains, lower handoff.budget_tokens={budget:,} or raise handoff.epoch_cap={epoch_cap:g}"
         )
     centre, basis = _inside(body)
     return Limits(domains.names, tuple(rows), body, n if most is None else most, centre, basis)
-
-
-def _body(rows: Sequence[Row], home: Array) -> Body:
-    """Return the body of rows: those on one domain are bounds, and a share of a part of the tokens is homogeneous."""
-    n = len(home)
-    lower, upper, distance = np.zeros(n), np.ones(n), 1.0
-    groups: list[tuple[Array, float, float]] = []
-    for row in rows:
-        if row.parts is None:
-            distance = min(distance, row.high)
-        elif row.whole is not None:
-            groups += [(row.parts - row.low * row.whole, 0.0, np.inf), (row.parts - row.high * row.whole, -np.inf, 0.0)]
-        elif np.count_nonzero(row.parts) == 1:
-            i = int(np.argmax(row.parts))
-            lower[i] = max(lower[i], row.low / row.parts[i])
-            upper[i] = min(upper[i], row.high / row.parts[i])
-        else:
-            groups.append((row.parts, row.low, row.high))
-    matrix = np.array([g for g, _, _ in groups]).reshape(len(groups), n)
-    low, high = np.array([a for _, a, _ in groups]), np.array([b for _, _, b in groups])
-    return Body(
-        lower, upper, matrix, np.maximum(low, -9.0), np.minimum(high, 9.0), home, distance
-    )  # no sum is beyond ±9
 
 
 def _caps(domains: Domains, budget: int, epoch_cap: float) -> list[Row]:
@@ -180,7 +117,7 @@ def _caps(domains: Domains, budget: int, epoch_cap: float) -> list[Row]:
     label = f"at most {epoch_cap:g} epochs of {{}} ({{:,}} tokens, share {{:.4f}} of the budget)"
     one = np.eye(len(shares))
     return [
-        Row(label.format(name, int(tokens), share), one[i], 0.0, min(1.0, float(share)))
+        Row(label.format(name, int(tokens), share), CAP, one[i], 0.0, min(1.0, float(share)))
         for i, (name, tokens, share) in enumerate(zip(domains.names, domains.tokens, shares, strict=True))
     ]
 
@@ -194,30 +131,13 @@ def _rows(bound: Bound, domains: Domains) -> list[Row]:
     parts = found if bound.each else {bound.domains: np.sum(list(found.values()), axis=0)}
     rate = domains.target_tokens / domains.tokens if bound.of == "supervised" else None
     scaled = {name: part if rate is None else part * rate for name, part in parts.items()}
-    return [Row(_label(name, bound), part, bound.floor, bound.ceiling, rate) for name, part in scaled.items()]
+    return [Row(_label(name, bound), BOUNDS, part, bound.floor, bound.ceiling, rate) for name, part in scaled.items()]
 
 
 def _label(name: str, bound: Bound) -> str:
     words = [f"at least {bound.floor:g}"] if bound.floor > 0 else []
     words += [f"at most {bound.ceiling:g}"] if bound.ceiling < 1 else []
     return f"{name} {' and '.join(words) or 'free'}" + (" of the supervised tokens" if bound.of == "supervised" else "")
-
-
-def _conflict(rows: Sequence[Row], home: Array) -> str:
-    """Drop each constraint whose absence leaves the rest impossible: what remains is a smallest conflict."""
-    left = list(rows)
-    for row in rows:
-        fewer = [r for r in left if r is not row]
-        if _body(fewer, home).solve(np.zeros(len(home))) is None:
-            left = fewer
-    if all(" epochs of " in r.label for r in left):
-        total = sum(r.high for r in left)
-        return (
-            f"no mixture obeys the constraints: the epoch cap lets all {len(left)} domains supply only {total:.1%} of the "
-            "token budget; lower the budget, raise the epoch cap or add data"
-        )
-    shown = "; ".join(r.label for r in left[-12:]) + ("; …" if len(left) > 12 else "")
-    return f"no mixture obeys the constraints: these {len(left)} conflict: {shown}; relax one of them"
 
 
 def _inside(body: Body) -> tuple[Array, Array]:

@@ -48,6 +48,16 @@ def key(domains: Domains, plan: Plan, proxy: str) -> str:
     return digest("search", domains.plain(), plan, proxy, code("mixtures.search"), report.identity())
 
 
+def allowed(domains: Domains, plan: Plan) -> Limits:
+    """Return the mixtures that the plan allows; raises InfeasibleError where none can be written, before anything is run."""
+    goal = plan.search
+    space = limits(
+        domains, goal.bounds, plan.budget_tokens, plan.epoch_cap, distance=goal.distance, most=goal.most_domains
+    )
+    quantise(swarm.candidates(space, mixture.natural(domains).weights, 1, plan.swarm.seed)[0], space)
+    return space
+
+
 @dataclass(frozen=True, eq=False)
 class _Space:
     """The pool of a search: candidates drawn under its limits."""
@@ -116,10 +126,7 @@ def search(
     Writes ratios.csv, metrics.csv, ledger.jsonl, mixture.json, surrogates.json, observations.parquet, weights.parquet and
     report.html. Raises InfeasibleError where the constraints conflict, ValueError where too few runs finish.
     """
-    goal = plan.search
-    space = limits(
-        domains, goal.bounds, plan.budget_tokens, plan.epoch_cap, distance=goal.distance, most=goal.most_domains
-    )
+    space = allowed(domains, plan)
     (folder / shards.MANIFEST).unlink(missing_ok=True)
     bench = _Bench(domains, plan, space, evaluate, folder, proxy)
     natural = mixture.natural(domains)

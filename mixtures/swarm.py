@@ -70,7 +70,7 @@ def candidates(limits: Limits, centre: Array, count: int, seed: int, spread: Spr
     faces = list(islice((face for face in tried if face is not None), SUPPORTS))
     if not faces:
         raise InfeasibleError(
-            f"no choice of {limits.most} domains was found that obeys the other constraints; allow more"
+            f"no choice of {limits.most} domains was found that obeys the other constraints; raise search.most_domains"
         )
     sizes = np.bincount(np.arange(count) % len(faces), minlength=len(faces))
     parts = [_candidates(f, centre, int(n), rng, spread or Spread()) for f, n in zip(faces, sizes, strict=True) if n]

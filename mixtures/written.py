@@ -43,4 +43,6 @@ def quantise(weights: Array, limits: Limits) -> Array:
         result = np.asarray(steps / STEPS, dtype=np.float64)
         if steps.sum() == STEPS and limits.holds(result):
             return result
-    raise InfeasibleError(f"the constraints leave no mixture in steps of {1 / STEPS:g}; give them more room")
+    raise InfeasibleError(
+        f"the constraints leave no mixture in steps of {1 / STEPS:g}; give search.bounds, search.distance or handoff.epoch_cap more room"
+    )

@@ -62,3 +62,42 @@ def test_a_distance_too_short_for_a_floor_is_named_with_it() -> None:
 def test_too_few_domains_for_the_budget_are_told_with_what_they_supply() -> None:
     with pytest.raises(InfeasibleError, match=r"the 1 largest may hold only 50\.0% of the tokens"):
         limits(corpus(), (), 10_000, 1.0, most=1)
+
+
+def test_a_budget_that_no_data_can_fill_names_the_keys_and_what_to_set_them_to() -> None:
+    with pytest.raises(InfeasibleError) as told:
+        limits(corpus(), (), 1_400_000_000, 4.0)
+    for words in (
+        "handoff.epoch_cap=4",
+        "handoff.budget_tokens=1,400,000,000",
+        "lower handoff.budget_tokens to 39,984",
+    ):
+        assert words in str(told.value)
+    space = limits(corpus(), (), 39_984, 4.0)
+    assert space.holds(quantise(NATURAL, space))
+
+
+def test_each_change_that_is_named_is_enough_and_hardly_less_is() -> None:
+    floor = Bound(domains="zh-*", floor=0.7)
+    with pytest.raises(InfeasibleError) as told:
+        limits(corpus(), (floor,), 20_000, 4.0)
+    said = str(told.value)
+    assert "lower the floor of zh-* (search.bounds) to 0.4" in said
+    assert "raise handoff.epoch_cap to 7.003" in said
+    limits(corpus(), (Bound(domains="zh-*", floor=0.4),), 20_000, 4.0)
+    limits(corpus(), (floor,), 20_000, 7.003)
+    with pytest.raises(InfeasibleError):
+        limits(corpus(), (Bound(domains="zh-*", floor=0.402),), 20_000, 4.0)
+    with pytest.raises(InfeasibleError):
+        limits(corpus(), (floor,), 20_000, 6.99)
+
+
+def test_two_conflicts_at_once_are_not_ended_by_one_change() -> None:
+    apart = (
+        Bound(domains="en-*", floor=0.8),
+        Bound(domains="zh-*", floor=0.3),
+        Bound(domains="*-math", floor=0.7),
+        Bound(domains="*-chat", floor=0.5),
+    )
+    with pytest.raises(InfeasibleError, match=r"these 2 conflict.*no single change is enough"):
+        limits(corpus(), apart, 1000, 4.0)

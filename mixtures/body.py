@@ -1,0 +1,83 @@
+"""Constraints as rows, and the convex body that they leave: lower ≤ w ≤ upper, low ≤ A w ≤ high, Σ w = 1, ½ Σ|w − natural| ≤ distance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linprog
+
+Array = NDArray[np.float64]
+CAP, BOUNDS, DISTANCE = "handoff.epoch_cap", "search.bounds", "search.distance"  # the keys that set rows
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One constraint as the user would say it: low ≤ parts · w ÷ whole · w ≤ high; without parts, the distance's."""
+
+    label: str
+    key: str  # of the configuration, where it is set
+    parts: Array | None
+    low: float
+    high: float
+    whole: Array | None = None  # None: all tokens, whose sum is 1
+
+    def share(self, weights: Array, home: Array) -> float:
+        """Return the share that a mixture has of what is bounded."""
+        if self.parts is None:
+            return float(abs(weights - home).sum()) / 2
+        return float(self.parts @ weights) / (float(self.whole @ weights) if self.whole is not None else 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """The convex body of some rows."""
+
+    lower: Array
+    upper: Array
+    matrix: Array  # groups × domains
+    low: Array
+    high: Array
+    home: Array  # the natural mixture
+    distance: float
+
+    def solve(self, cost: Array) -> Array | None:
+        """Return the point of least cost, or None where the body is empty."""
+        n, eye = len(cost), np.eye(len(cost))
+        a, b = np.vstack([self.matrix, -self.matrix]), np.concatenate([self.high, -self.low])
+        sums, bounds = np.ones((1, n)), np.column_stack([self.lower, self.upper])
+        if self.distance < 1:  # as many more variables: how far each weight is from home
+            far = [np.hstack([a, np.zeros_like(a)]), np.hstack([eye, -eye]), np.hstack([-eye, -eye])]
+            a = np.vstack([*far, np.concatenate([np.zeros(n), np.ones(n)])[None, :]])
+            b = np.concatenate([b, self.home, -self.home, [2 * self.distance]])
+            cost, sums = np.concatenate([cost, np.zeros(n)]), np.hstack([sums, np.zeros((1, n))])
+            bounds = np.vstack([bounds, np.tile([0.0, 1.0], (n, 1))])
+        if (self.lower > self.upper).any():
+            return None
+        found = linprog(cost, A_ub=a, b_ub=b, A_eq=sums, b_eq=[1.0], bounds=bounds, method="highs")
+        return np.asarray(found.x[:n], dtype=np.float64) if found.status == 0 else None
+
+
+def shape(rows: Sequence[Row], home: Array) -> Body:
+    """Return the body of rows: those on one domain are bounds, and a share of a part of the tokens is homogeneous."""
+    n = len(home)
+    lower, upper, distance = np.zeros(n), np.ones(n), 1.0
+    groups: list[tuple[Array, float, float]] = []
+    for row in rows:
+        if row.parts is None:
+            distance = min(distance, row.high)
+        elif row.whole is not None:
+            groups += [(row.parts - row.low * row.whole, 0.0, np.inf), (row.parts - row.high * row.whole, -np.inf, 0.0)]
+        elif np.count_nonzero(row.parts) == 1:
+            i = int(np.argmax(row.parts))
+            lower[i] = max(lower[i], row.low / row.parts[i])
+            upper[i] = min(upper[i], row.high / row.parts[i])
+        else:
+            groups.append((row.parts, row.low, row.high))
+    matrix = np.array([g for g, _, _ in groups]).reshape(len(groups), n)
+    low, high = np.array([a for _, a, _ in groups]), np.array([b for _, _, b in groups])
+    return Body(
+        lower, upper, matrix, np.maximum(low, -9.0), np.minimum(high, 9.0), home, distance
+    )  # no sum is beyond ±9
