@@ -171,7 +171,9 @@ def write_tables(folder: Path, domains: Domains, runs: Sequence[Run]) -> None:
 def write(outcome: Outcome, folder: Path) -> None:
     """Write everything but the report and the manifest."""
     write_tables(folder, outcome.found.domains, outcome.runs)
-    _write_json(folder / "surrogates.json", {m: _surrogate(f) for m, f in outcome.found.fitted.items()})
+    _write_json(
+        folder / "surrogates.json", {m: _surrogate(f, outcome.searched) for m, f in outcome.found.fitted.items()}
+    )
     budget, domains = outcome.plan.budget_tokens, outcome.found.domains
     write_mixture(folder / "mixture.json", outcome.chosen, domains, budget, _provenance(outcome))
     shards.write_shard(folder / "observations.parquet", _observations(outcome), outcome.name)
@@ -219,9 +221,10 @@ def _interval(interval: Interval) -> dict[str, float | int]:
     return {"mean": interval.mean, "low": interval.low, "high": interval.high, "pairs": interval.pairs, "confidence": interval.confidence}  # fmt: skip
 
 
-def _surrogate(fitted: Fitted) -> dict[str, Any]:
+def _surrogate(fitted: Fitted, searched: Sequence[Run]) -> dict[str, Any]:
     steps = [{"name": s.name, "cv_error": _finite(s.cv_error), "cv_rank": _finite(s.cv_rank)} for s in fitted.table]
-    return {"chosen": fitted.name, "runs": fitted.runs, "note": fitted.note, "ladder": steps}
+    outliers = [searched[row].name for row in fitted.outliers]
+    return {"chosen": fitted.name, "why": fitted.why, "runs": fitted.runs, "outliers": outliers, "ladder": steps}
 
 
 def weight_range(outcome: Outcome) -> tuple[Array, Array]:

@@ -42,10 +42,14 @@ class Settings(BaseModel):
     )
     confidence: float = Field(0.9, gt=0.5, lt=1, description="of the interval on the gain")
     hopeless: float = Field(
-        0.0, ge=0, description="explore no further when even the upper end of the predicted gain is below it"
+        0.0,
+        ge=0,
+        description="end the search when even the upper end of the predicted gain, as a fraction, is below it; 0: never",
     )
     sharp: float = Field(
-        0.0, ge=0, description="explore no further when the predicted gain's interval is narrower than it"
+        0.0,
+        ge=0,
+        description="explore no further, but run the best predicted, when ± of the predicted gain is below it; 0: never",
     )
     reuse: bool = Field(
         default=False,

@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 NEAREST = 0.1  # of the pool: where a search starts, in the middle, since a few runs say nothing about far corners
 SAME = 1e-12  # squared distance in √w below which two mixtures are one
 BROKEN = 1e6  # added to the composite of a mixture that breaks a guard
+HOPELESS, SHARP = "hopeless", "sharp"  # why exploring ends early
+SURE = 1.645  # standard deviations to either side of a predicted gain: 90 %
 CAUTION = 1.0  # standard deviations of the prediction that a proposal has to be worth
 
 
@@ -81,6 +83,21 @@ def candidates(model: Model, pool: Pool, anchor: Array, taken: Array, top: int) 
         near = near[trusted(near, taken)]
         known, score = np.vstack([known, near]), np.concatenate([score, model.score(near) if len(near) else score[:0]])
     return known, _first(known, score, top)
+
+
+def settled(model: Model, anchor: Array, points: Array, hopeless: float, sharp: float) -> str:
+    """Return HOPELESS where even the upper end of the predicted gain is below `hopeless`, SHARP where its half is below `sharp`.
+
+    All are fractions of the anchor's composite. Where no surrogate is informative the scatter of the runs is the half: a
+    mean knows nothing of where it is wrong.
+    """
+    mean, sd = model.predict(np.vstack([anchor, careful(model, points)]))
+    level, goal = abs(float(mean[0])) or 1.0, model.goal
+    scatter = sum(share / goal.scale[m] * model.fitted[m].noise for m, share in goal.shares.items())
+    half = SURE * (float(sd[1]) if model.informative else scatter) / level
+    if hopeless > 0 and float(mean[0] - mean[1]) / level + half < hopeless:
+        return HOPELESS
+    return SHARP if half < sharp else ""
 
 
 def _first(points: Array, score: Array, count: int) -> Array:

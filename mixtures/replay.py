@@ -120,7 +120,7 @@ def ours(table: Finished, settings: swarm.Settings) -> list[int]:
     """Return the rows that the search looks up."""
     bench = Lookup(table)
     anchor = table.wide.mean(axis=0)  # where no natural mixture is known, the middle of what was run
-    rounds.spend(bench, table, anchor, settings, partial(_fit, table), lambda _model, _best: False)
+    rounds.spend(bench, table, anchor, settings, partial(_fit, table), lambda _model, _best: "")
     return bench.rows
 
 

@@ -17,7 +17,7 @@ from mixtures.propose import Model, Pool
 
 Array = NDArray[np.float64]
 Fit = Callable[[Sequence[Run]], Model]
-Stop = Callable[[Model, Array], bool]
+Stop = Callable[[Model, Array], str]
 
 
 class Bench(Protocol):
@@ -33,19 +33,23 @@ class Bench(Protocol):
 def spend(bench: Bench, pool: Pool, anchor: Array, settings: swarm.Settings, fit: Fit, stop: Stop) -> None:
     """Spend `settings.runs`, counting those the bench has already.
 
-    Ends early where the pool holds no further mixture, or where `stop(model, best candidates)` sees no use in more runs.
+    Ends early where the pool holds no further mixture. `stop(model, best candidates)` may say HOPELESS, which ends it too, or
+    SHARP, which goes on to the best predicted at once.
     """
     first, last = round(settings.runs * settings.first), settings.runs - round(settings.runs * settings.finals)
     if (count := max(first, 1) - len(bench.runs)) > 0:
         points = propose.start(pool.wide, anchor, _taken(bench), count, settings.seed)
         bench.ask("space_filling", points)
-    while (at := len(bench.runs)) < settings.runs:
+    end = settings.runs
+    while (at := len(bench.runs)) < end:
         model = fit(bench.runs)
-        count = min(settings.batch, (last if at < last else settings.runs) - at)
         taken = _taken(bench)
         known, best = propose.candidates(model, pool, anchor, taken, settings.top)
-        if stop(model, best):
+        if (said := stop(model, best)) == propose.HOPELESS:
             break
+        if said == propose.SHARP and at < last:
+            end, last = end - (last - at), at
+        count = min(settings.batch, (last if at < last else end) - at)
         if not model.informative:  # nothing beats the mean yet: more space is worth more than a guess
             kind, points = "space_filling", swarm.fill(pool.wide, taken, count, settings.seed + at)
         elif at < last:

@@ -40,7 +40,6 @@ is called as run i of the batch ends. A run without metrics, or with one that is
 FRESH = 1_000_003  # confirmation seeds start here, far from those of the search
 STEPS = (1.0, 0.75, 0.5, 0.25)  # of the way from the natural mixture to the mean of the best candidates
 NEAR = swarm.Spread(least=2.0, most=60.0, temper=1.0)  # candidates close around a mixture
-SURE = 1.645  # standard deviations to either side of a predicted gain: 90 %
 
 
 def key(domains: Domains, plan: Plan, proxy: str) -> str:
@@ -154,11 +153,9 @@ def search(
     return result
 
 
-def _settled(plan: Plan, pool: _Space, anchor: Array, model: Model, best: Array) -> bool:
-    """Say whether more exploring has no use: the gain that can be hoped for is too small, or it is known well enough."""
-    mean, sd = model.predict(np.vstack([anchor, propose.careful(model, pool.between(best, anchor))]))
-    gain, half = float(mean[0] - mean[1]), SURE * float(sd[1])
-    return gain + half < plan.search.hopeless or half < plan.search.sharp
+def _settled(plan: Plan, pool: _Space, anchor: Array, model: Model, best: Array) -> str:
+    """Say why more exploring has no use, or nothing."""
+    return propose.settled(model, anchor, pool.between(best, anchor), plan.search.hopeless, plan.search.sharp)
 
 
 def _final(runs: Sequence[Run], pool: _Space, top: Array, natural: Array) -> Array:

@@ -113,6 +113,11 @@ def _caveats(outcome: Outcome) -> list[str]:
         ),
         "Confirmation used seeds the search had never seen, so the gain is not flattered by having been picked.",
     ]
+    if len(outcome.searched) < outcome.plan.swarm.runs:
+        lines.append(
+            f"The search ended after {len(outcome.searched)} of {outcome.plan.swarm.runs} runs: the predicted gain was too small "
+            "to look on (search.hopeless), known well enough (search.sharp), or no further mixture was left."
+        )
     if not outcome.found.space.holds(outcome.found.natural.weights):
         lines.append("The natural mixture breaks a constraint. It is the yardstick all the same, and is not chosen.")
     blind = [name for name in outcome.found.domains.names if LOSS + name not in outcome.found.goal.shares]

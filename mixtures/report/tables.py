@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mixtures.outcome import Outcome
 from mixtures.report.charts import text
-from mixtures.surrogate import CONSTANT
+from mixtures.surrogate import CONSTANT, Fitted
 
 WORD, WRAP, PICK = "word", "wrap", "pick"
 Cell = str | tuple[str, str]
@@ -43,10 +43,15 @@ def ladder(outcome: Outcome) -> str:
             (number(errors[n], 2), PICK) if n == f.name else (number(errors[n], 2) if n in errors else "–")
             for n in names
         ]
-        rows.append([metric, *cells, number(f.cv_rank, 2), number(base, 4)])
-    return table(
-        ["metric", *(name.replace("-log", "−log") for name in names), "rank ρ of the chosen", "constant's error"], rows
-    )
+        rows.append([metric, *cells, number(f.cv_rank, 2), number(base, 4), (_why(f, outcome), WRAP)])
+    shown = [name.replace("-log", "−log") for name in names]
+    return table(["metric", *shown, "rank ρ of the chosen", "constant's error", ("why it was chosen", WRAP)], rows)
+
+
+def _why(fitted: Fitted, outcome: Outcome) -> str:
+    """Say why this form, and which runs were left out since the others are predicted much better without them."""
+    left = ", ".join(outcome.searched[row].name for row in fitted.outliers)
+    return f"{fitted.name}: {fitted.why}" + (f". Left out as outliers: {left}" if left else "")
 
 
 def signals(outcome: Outcome) -> str:

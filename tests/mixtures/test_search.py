@@ -202,3 +202,30 @@ def test_a_new_domain_does_not_make_old_runs_foreign(tmp_path: Path) -> None:
     assert wider.find(np.array([0.4, 0.0, 0.6]), 3) == {"m": 1.0}
     assert wider.find(np.array([0.4, 0.0, 0.6]), 4) is None
     assert ledger.Ledger(tmp_path / "l.jsonl", ("a", "b"), "q").find(np.array([0.4, 0.6]), 3) is None
+
+
+def test_a_search_without_hope_ends_before_its_budget_and_says_so(tmp_path: Path) -> None:
+    plan = PLAN.model_copy(update={"swarm": Swarm(runs=24, pool=400), "search": Settings(hopeless=0.001)})
+    outcome = search(DOMAINS, plan, World(matters=0.0, noise=0.0003), tmp_path / "s", "formula")
+    assert len(outcome.searched) == 12  # the first half, near natural
+    assert "ended after 12 of 24 runs" in (tmp_path / "s" / "report.html").read_text()
+
+
+def test_a_search_with_hope_or_much_noise_goes_on(tmp_path: Path) -> None:
+    plan = PLAN.model_copy(update={"swarm": Swarm(runs=24, pool=400), "search": Settings(hopeless=0.001)})
+    for name, world in (("gain", World()), ("noise", World(matters=0.0))):
+        assert len(search(DOMAINS, plan, world, tmp_path / name, "formula").searched) == 24
+
+
+def test_a_gain_known_well_enough_goes_straight_to_the_best_predicted(tmp_path: Path) -> None:
+    sharp = PLAN.model_copy(update={"swarm": Swarm(runs=24, pool=400), "search": Settings(sharp=0.05)})
+    outcome = search(DOMAINS, sharp, World(), tmp_path / "s", "formula")
+    assert len(outcome.searched) == 18
+    assert [run.kind for run in outcome.searched[12:]] == ["top"] * 6
+
+
+def test_every_surrogate_says_why_it_was_chosen(done: Path) -> None:
+    for said in json.loads((done / "surrogates.json").read_text()).values():
+        assert said["why"]
+        assert said["outliers"] == []
+        assert said["why"].split("%")[0] in (done / "report.html").read_text()

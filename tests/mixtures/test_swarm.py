@@ -72,7 +72,9 @@ def test_equalities_leave_room_where_there_is_room() -> None:
 
 def test_a_conflict_is_explained_by_the_constraints_that_make_it_and_no_others() -> None:
     bounds = (Bound(domains="zh-*", floor=0.7), Bound(domains="en-*", floor=0.4), Bound(domains="en-00", ceiling=0.9))
-    with pytest.raises(InfeasibleError, match=r"these 2 conflict: zh-\* at least 0.7; en-\* at least 0.4 \(search.bounds\)"):
+    with pytest.raises(
+        InfeasibleError, match=r"these 2 conflict: zh-\* at least 0.7; en-\* at least 0.4 \(search.bounds\)"
+    ):
         limits(corpus(), bounds, 100_000, 4.0)
 
 
