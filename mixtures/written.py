@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 
 from mixtures.limits import STEPS, TIGHT, InfeasibleError, Limits
 
 Array = NDArray[np.float64]
+BROKEN = 4  # the solver's status where it gave up for numerical reasons: neither solved nor infeasible
 SLACK = 1e-6  # of a step: what rounding may add to a sum of weights
 
 
@@ -18,10 +19,27 @@ def quantise(weights: Array, limits: Limits) -> Array:
     A domain without weight stays without where the limits allow only some domains. Raises InfeasibleError where the
     limits leave no room for such steps.
     """
-    body, n = limits.body, len(weights)
-    eye, none = np.eye(n), np.zeros((1, n))
-    aim, home = np.asarray(weights) * STEPS, body.home * STEPS
-    upper = np.where(np.asarray(weights) > TIGHT, body.upper, body.lower) if limits.most < n else body.upper
+    aim = np.asarray(weights) * STEPS
+    for goal in (aim, *(np.round(aim * parts) / parts for parts in (8, 1))):
+        found = _nearest(goal, np.asarray(weights) > TIGHT, limits)
+        if found is None or found.status != BROKEN:  # the solver fails on a few aims, and not on ones beside them
+            break
+    if found is not None and found.x is not None:
+        steps = np.round(found.x[: len(aim)]) + 0.0  # no -0.0 in the files
+        result = np.asarray(steps / STEPS, dtype=np.float64)
+        if steps.sum() == STEPS and limits.holds(result):
+            return result
+    raise InfeasibleError(
+        f"the constraints leave no mixture in steps of {1 / STEPS:g}; give search.bounds, search.distance or "
+        "handoff.epoch_cap more room"
+    )
+
+
+def _nearest(aim: Array, used: NDArray[np.bool_], limits: Limits) -> OptimizeResult | None:
+    """Return the solver's answer in steps, or None where a domain's bounds hold no step."""
+    body, n = limits.body, len(aim)
+    eye, none, home = np.eye(n), np.zeros((1, n)), body.home * STEPS
+    upper = np.where(used, body.upper, body.lower) if limits.most < n else body.upper
     rows, wide = body.matrix, np.zeros_like(body.matrix)
     constraints = [
         LinearConstraint(np.hstack([np.ones((1, n)), none, none]), STEPS, STEPS),
@@ -37,12 +55,4 @@ def quantise(weights: Array, limits: Limits) -> Array:
     least, most = np.ceil(body.lower * STEPS - SLACK), np.floor(upper * STEPS + SLACK)
     bounds = Bounds(np.concatenate([least, np.zeros(2 * n)]), np.concatenate([most, np.full(2 * n, np.inf)]))
     integral, cost = np.repeat([1.0, 0.0, 0.0], n), np.repeat([0.0, 1.0, 0.0], n)
-    found = milp(cost, integrality=integral, bounds=bounds, constraints=constraints) if (least <= most).all() else None
-    if found is not None and found.x is not None:
-        steps = np.round(found.x[:n]) + 0.0  # no -0.0 in the files
-        result = np.asarray(steps / STEPS, dtype=np.float64)
-        if steps.sum() == STEPS and limits.holds(result):
-            return result
-    raise InfeasibleError(
-        f"the constraints leave no mixture in steps of {1 / STEPS:g}; give search.bounds, search.distance or handoff.epoch_cap more room"
-    )
+    return milp(cost, integrality=integral, bounds=bounds, constraints=constraints) if (least <= most).all() else None

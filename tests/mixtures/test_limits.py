@@ -101,3 +101,10 @@ def test_two_conflicts_at_once_are_not_ended_by_one_change() -> None:
     )
     with pytest.raises(InfeasibleError, match=r"these 2 conflict.*no single change is enough"):
         limits(corpus(), apart, 1000, 4.0)
+
+
+def test_a_mixture_on_which_the_solver_breaks_down_is_written_all_the_same() -> None:
+    tokens = {"en-chat": 4_000_000, "en-math": 300_000, "zh-chat": 2_500_000, "zh-math": 200_000}
+    space = limits(domains_of([(name, 10, n, n // 2) for name, n in tokens.items()]), (), 3_000_000, 4.0)
+    aim = np.array([0.3862, 0.1788833333333, 0.2943, 0.1406166666667])
+    np.testing.assert_allclose(quantise(aim / aim.sum(), space), aim, atol=1e-4)
