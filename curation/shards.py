@@ -132,7 +132,12 @@ def has_shard(path: Path, key: str) -> bool:
 def finish(
     folder: Path, stage: str, source: str, key: str, facts: dict[str, int | float | str] | None = None
 ) -> Manifest:
-    """Write the manifest over the folder's `part-*-of-*.parquet` files of this key; files of other keys are removed."""
+    """Write the manifest over the folder's `part-*-of-*.parquet` files of this key.
+
+    Files of other keys are removed, and what a killed run had under way: no other run writes here.
+    """
+    for unfinished in folder.glob(".*.tmp"):
+        unfinished.unlink()
     shards = []
     for path in sorted(folder.glob("part-*-of-*.parquet")):
         if has_shard(path, key):

@@ -44,6 +44,13 @@ def test_shards_of_an_older_key_are_swept_out(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.glob("*.parquet")] == [s.file for s in manifest.shards]
 
 
+def test_what_a_killed_run_had_under_way_is_swept_out(tmp_path: Path) -> None:
+    (tmp_path / ".manifest.json.12345.tmp").touch()
+    (tmp_path / ".part-00000-of-00001.parquet.12345.tmp").write_bytes(b"PAR1")
+    shards.finish(tmp_path, "language", "s", "k")
+    assert [p.name for p in tmp_path.iterdir()] == ["manifest.json"]
+
+
 def test_a_folder_that_lost_a_shard_is_not_done(tmp_path: Path) -> None:
     manifest = write(tmp_path, "k", 1, 2)
     (tmp_path / manifest.shards[0].file).unlink()
