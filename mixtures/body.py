@@ -7,9 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
+from scipy.optimize import OptimizeResult, linprog
 
 Array = NDArray[np.float64]
+SOLVER = {
+    "presolve": False
+}  # with it HiGHS fails on a few bodies that are not empty, or leaves empty and unbounded open
+INFEASIBLE = 2  # the status of scipy's solvers where nothing obeys
+STEPS = 10_000  # written weights are multiples of 1/STEPS
 CAP, BOUNDS, DISTANCE = "handoff.epoch_cap", "search.bounds", "search.distance"  # the keys that set rows
 
 
@@ -56,8 +61,18 @@ class Body:
             bounds = np.vstack([bounds, np.tile([0.0, 1.0], (n, 1))])
         if (self.lower > self.upper).any():
             return None
-        found = linprog(cost, A_ub=a, b_ub=b, A_eq=sums, b_eq=[1.0], bounds=bounds, method="highs")
-        return np.asarray(found.x[:n], dtype=np.float64) if found.status == 0 else None
+        found = linprog(cost, A_ub=a, b_ub=b, A_eq=sums, b_eq=[1.0], bounds=bounds, method="highs", options=SOLVER)
+        x = solution(found)
+        return None if x is None else x[:n]
+
+
+def solution(found: OptimizeResult) -> Array | None:
+    """Return what the solver found, or None where nothing obeys; raises RuntimeError where it gave up without an answer."""
+    if found.status == INFEASIBLE:
+        return None
+    if found.x is None:
+        raise RuntimeError(f"the solver of the mixture's constraints gave up: {found.message}")
+    return np.asarray(found.x, dtype=np.float64)
 
 
 def shape(rows: Sequence[Row], home: Array) -> Body:
@@ -78,6 +93,5 @@ def shape(rows: Sequence[Row], home: Array) -> Body:
             groups.append((row.parts, row.low, row.high))
     matrix = np.array([g for g, _, _ in groups]).reshape(len(groups), n)
     low, high = np.array([a for _, a, _ in groups]), np.array([b for _, _, b in groups])
-    return Body(
-        lower, upper, matrix, np.maximum(low, -9.0), np.minimum(high, 9.0), home, distance
-    )  # no sum is beyond ±9
+    low, high = np.maximum(low, -9.0), np.minimum(high, 9.0)  # no sum is beyond ±9
+    return Body(lower, upper, matrix, low, high, home, distance)

@@ -8,12 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtures.body import BOUNDS, CAP, DISTANCE, Row, shape
+from mixtures.body import BOUNDS, CAP, DISTANCE, STEPS, Row, shape
 
 Array = NDArray[np.float64]
 SHOWN = 12  # constraints of a conflict that are written out
 HALVINGS = 40
-STEP = 1e-4  # of written weights
 MORE = 1e6  # times the epoch cap: as good as none
 
 
@@ -52,7 +51,7 @@ def _ways(rows: Sequence[Row], left: Sequence[Row], home: Array, budget: int, ep
     """Return each change that by itself leaves a mixture under all the constraints, not only those of the conflict."""
     ways = []
     if any(r.key == CAP for r in left) and (times := _times(rows, home)) is not None:
-        times /= 1 - len(home) * STEP  # room for rounding each weight to a written step
+        times /= 1 - len(home) / STEPS  # room for rounding each weight to a written step
         ways += [f"lower handoff.budget_tokens to {int(budget / times):,}", f"raise {CAP} to {_up(epoch_cap * times)}"]
     for row in left:
         others = [r for r in rows if r is not row]

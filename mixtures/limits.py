@@ -21,7 +21,6 @@ from mixtures.conflict import explain
 from mixtures.domain import Domains
 
 Array = NDArray[np.float64]
-STEPS = 10_000  # written weights are multiples of 1/STEPS
 TIGHT = 1e-9
 
 

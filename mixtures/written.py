@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
+from scipy.optimize import Bounds, LinearConstraint, milp
 
-from mixtures.limits import STEPS, TIGHT, InfeasibleError, Limits
+from mixtures.body import SOLVER, STEPS, solution
+from mixtures.limits import TIGHT, InfeasibleError, Limits
 
 Array = NDArray[np.float64]
-BROKEN = 4  # the solver's status where it gave up for numerical reasons: neither solved nor infeasible
 SLACK = 1e-6  # of a step: what rounding may add to a sum of weights
 
 
@@ -19,13 +19,10 @@ def quantise(weights: Array, limits: Limits) -> Array:
     A domain without weight stays without where the limits allow only some domains. Raises InfeasibleError where the
     limits leave no room for such steps.
     """
-    aim = np.asarray(weights) * STEPS
-    for goal in (aim, *(np.round(aim * parts) / parts for parts in (8, 1))):
-        found = _nearest(goal, np.asarray(weights) > TIGHT, limits)
-        if found is None or found.status != BROKEN:  # the solver fails on a few aims, and not on ones beside them
-            break
-    if found is not None and found.x is not None:
-        steps = np.round(found.x[: len(aim)]) + 0.0  # no -0.0 in the files
+    n = len(weights)
+    found = _nearest(np.asarray(weights) * STEPS, np.asarray(weights) > TIGHT, limits)
+    if found is not None:
+        steps = np.round(found[:n]) + 0.0  # no -0.0 in the files
         result = np.asarray(steps / STEPS, dtype=np.float64)
         if steps.sum() == STEPS and limits.holds(result):
             return result
@@ -35,11 +32,14 @@ def quantise(weights: Array, limits: Limits) -> Array:
     )
 
 
-def _nearest(aim: Array, used: NDArray[np.bool_], limits: Limits) -> OptimizeResult | None:
-    """Return the solver's answer in steps, or None where a domain's bounds hold no step."""
+def _nearest(aim: Array, used: NDArray[np.bool_], limits: Limits) -> Array | None:
+    """Return the solver's answer, its first columns in steps, or None where no steps obey."""
     body, n = limits.body, len(aim)
     eye, none, home = np.eye(n), np.zeros((1, n)), body.home * STEPS
     upper = np.where(used, body.upper, body.lower) if limits.most < n else body.upper
+    least, most = np.ceil(body.lower * STEPS - SLACK), np.floor(upper * STEPS + SLACK)
+    if (least > most).any():
+        return None
     rows, wide = body.matrix, np.zeros_like(body.matrix)
     constraints = [
         LinearConstraint(np.hstack([np.ones((1, n)), none, none]), STEPS, STEPS),
@@ -52,7 +52,6 @@ def _nearest(aim: Array, used: NDArray[np.bool_], limits: Limits) -> OptimizeRes
     if len(rows):
         sums = np.hstack([rows, wide, wide])
         constraints.append(LinearConstraint(sums, body.low * STEPS - SLACK, body.high * STEPS + SLACK))
-    least, most = np.ceil(body.lower * STEPS - SLACK), np.floor(upper * STEPS + SLACK)
     bounds = Bounds(np.concatenate([least, np.zeros(2 * n)]), np.concatenate([most, np.full(2 * n, np.inf)]))
     integral, cost = np.repeat([1.0, 0.0, 0.0], n), np.repeat([0.0, 1.0, 0.0], n)
-    return milp(cost, integrality=integral, bounds=bounds, constraints=constraints) if (least <= most).all() else None
+    return solution(milp(cost, integrality=integral, bounds=bounds, constraints=constraints, options=SOLVER))

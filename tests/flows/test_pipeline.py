@@ -56,6 +56,15 @@ def job(tmp_path_factory: pytest.TempPathFactory, prefect: None) -> Iterator[Job
     shutil.rmtree(folder)
 
 
+def test_a_budget_beyond_the_corpus_is_refused_with_its_key_before_anything_is_made(
+    job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = job.written()
+    assert job.run("mixture-search", "handoff.budget_tokens=900000000") != 0
+    assert "lower handoff.budget_tokens to " in capsys.readouterr().err
+    assert job.written() == before
+
+
 def test_every_row_of_the_dump_is_a_record_or_in_quarantine_and_only_the_broken_ones_are(job: Job) -> None:
     records, bad = job.ask("SELECT count(*) FROM records"), job.ask("SELECT file, row FROM quarantine")
     assert records == [(len(job.truth.rows) - len(bad),)]
