@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from llvmlite.binding import get_host_cpu_name
+
 PAGE = Path("docs/BENCHMARKS.md")
 OURS = ("numpy", "numba", "pyarrow", "duckdb", "datatrove", "fasttext-community")
 
@@ -32,7 +34,7 @@ def write(name: str, title: str, body: str, peers: Sequence[str] = ()) -> None:
 def _machine(peers: Sequence[str]) -> str:
     ours = ", ".join(f"{package} {version(package)}" for package in OURS)
     beside = f" Peers: {', '.join(peers)}." if peers else ""
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; {ours}.{beside}"
+    return f"{os.cpu_count()} cores, {platform.machine()} ({get_host_cpu_name()}), Python {platform.python_version()}; {ours}.{beside}"
 
 
 def _cell(value: object) -> str:
