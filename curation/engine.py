@@ -63,26 +63,28 @@ def place(
         _on_cluster(units, work, engine, workers, (title, total))
         return
     with _tqdm(title, total) as bar:
-        done = map(work, units) if workers == 1 else _here(units, work, workers)  # one: no process is started for it
+        done = map(work, units) if workers == 1 else here(units, work, workers)  # one: no process is started for it
         for count in done:
             bar.update(count)
 
 
-def _here(units: Sequence[Any], work: Callable[[Any], int], workers: int) -> Iterator[int]:
-    """Yield what each unit returns as it ends, in processes of this machine.
+def here(units: Sequence[Any], work: Callable[[Any], int], workers: int) -> Iterator[int]:
+    """Yield what each unit returns as it ends, in processes of this machine; `work` and the units must pickle.
 
-    A worker that is killed (out of memory, mostly) breaks the pool and with it the run; datatrove's own pool would wait for
-    it for ever.
+    A worker that is killed (out of memory, mostly) breaks the pool and with it the run, with ChildProcessError; datatrove's
+    own pool would wait for it for ever.
     """
-    context = multiprocessing.get_context("forkserver")
+    context, others = multiprocessing.get_context("forkserver"), set(multiprocessing.active_children())
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        with _light_workers(context):
-            futures = [pool.submit(work, unit) for unit in units]
         try:
+            with _light_workers(context):
+                futures = [pool.submit(work, unit) for unit in units]
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:
-            raise RuntimeError(
+            for late in set(multiprocessing.active_children()) - others:
+                late.kill()  # one that was starting as another died: Python 3.11's pool would wait for it for ever
+            raise ChildProcessError(
                 "a worker process was killed, most likely for want of memory; what is finished is kept. Run again with fewer "
                 "workers (workers=1) or less memory for the comparing judges (exact.memory_gb, fuzzy.memory_gb)"
             ) from error

@@ -6,10 +6,7 @@ A pure function of the prompts and the journal: it may be killed and run again a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from curation import journal, shards
+from curation.engine import here
 from curation.journal import Journal
 from curation.synthesise import reply
 from curation.synthesise.equal.symbolic import Symbolic
@@ -42,21 +40,11 @@ class Unit:
 
 
 def accept(units: list[Unit], workers: int) -> None:
-    """Gate every unit; raises ChildProcessError where a worker was killed (a pool of datatrove's would wait for it for ever)."""
+    """Gate every unit; raises ChildProcessError where a worker was killed: what was answered is not asked again."""
     workers, total = min(workers, len(units)), sum(unit.rows for unit in units)
     with tqdm(total=total, desc="gate", unit=" prompts", mininterval=0.5, dynamic_ncols=True) as bar:
-        if workers == 1:
-            for unit in units:
-                bar.update(gate_shard(unit))
-            return
-        try:
-            with ProcessPoolExecutor(workers, get_context("forkserver")) as pool:
-                for rows in pool.map(gate_shard, units):
-                    bar.update(rows)
-        except BrokenProcessPool as error:
-            raise ChildProcessError(
-                "a worker of the gate was killed (out of memory?); run again: what was answered is not asked again"
-            ) from error
+        for rows in map(gate_shard, units) if workers == 1 else here(units, gate_shard, workers):
+            bar.update(rows)
 
 
 def gate_shard(unit: Unit) -> int:

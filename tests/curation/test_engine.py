@@ -52,7 +52,7 @@ def test_a_failing_unit_in_another_process_ends_the_run_with_its_own_error() -> 
 
 
 def test_a_worker_that_is_killed_ends_the_run_in_words(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="a worker process was killed"):
+    with pytest.raises(ChildProcessError, match="a worker process was killed"):
         place([0, 1, 2], partial(die, tmp_path), Engine(), 2, "die", MANY)
 
 

@@ -307,7 +307,7 @@ def test_kill_dash_nine_of_a_gate_worker_ends_the_run_and_the_next_asks_nothing(
 
     with serve(adds) as server:
         threading.Thread(target=kill, daemon=True).start()
-        with pytest.raises(ChildProcessError, match="run again"):
+        with pytest.raises(ChildProcessError, match="Run again"):
             run(tmp_path, file, settings(server.url), workers=2)
         assert killed.is_set()
         report = run(tmp_path, file, settings(server.url), workers=2)
