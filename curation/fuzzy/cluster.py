@@ -105,13 +105,46 @@ def _texts(keys: Keys, candidate: np.ndarray, spill: Spill) -> Texts:
         operators[span] = values(keys.column(number, "operators"))
         row += count
         spill.release()
-    tokens, row = spill.array(np.uint16, int(starts[keys.total])), 0
+    apart, room = _apart(keys, candidate, starts, spill)
+    tokens, row = spill.array(np.uint16, room), 0
     for number, count in enumerate(keys.rows):
         kept = np.repeat(candidate[row : row + count], _lengths(keys, number))
         tokens[starts[row] : starts[row + count]] = values(keys.column(number, "tokens").flatten())[kept]
+        halves = values(keys.column(number, "halves"))
+        _read_apart(tokens, (starts, apart, answers), halves, row)
         row += count
         spill.release()
-    return Texts(tokens, starts, answers, operators)
+    return Texts(tokens, starts, apart, answers, operators)
+
+
+def _apart(keys: Keys, candidate: np.ndarray, starts: np.ndarray, spill: Spill) -> tuple[np.ndarray, int]:
+    """Return where the candidates with halves stand again (see Texts), behind the others, and the tokens of all."""
+    apart, end, row = spill.array(np.int64, keys.total), int(starts[keys.total]), 0
+    for number, count in enumerate(keys.rows):
+        at = row + np.flatnonzero(~nulls(keys.column(number, "halves")) & candidate[row : row + count])
+        ends = end + np.cumsum(starts[at + 1] - starts[at] + 1)
+        apart[at] = np.concatenate([[end], ends[:-1]]) if len(at) else ends
+        end = int(ends[-1]) if len(at) else end
+        row += count
+        spill.release()
+    return apart, end
+
+
+@njit(cache=True, nogil=True)
+def _read_apart(tokens, texts, halves, row):  # type: ignore[no-untyped-def]
+    """Write the tokens of the rows from `row` on again where they have halves: those in place of the word before the answer."""
+    starts, apart, answers = texts
+    for at in range(len(halves)):
+        to = apart[row + at]
+        if to:
+            start, end = starts[row + at], starts[row + at + 1]
+            word = start + answers[row + at] - 1
+            for token in range(start, word):
+                tokens[to + token - start] = tokens[token]
+            tokens[to + word - start] = np.uint16(halves[at] >> np.uint32(16))
+            tokens[to + word - start + 1] = np.uint16(halves[at] & np.uint32(0xFFFF))
+            for token in range(word + 1, end):
+                tokens[to + token - start + 1] = tokens[token]
 
 
 def _lengths(keys: Keys, number: int) -> np.ndarray:
@@ -124,9 +157,9 @@ def _join_all(
 ) -> None:
     """Join the rows that are near duplicates, bucket by bucket."""
     longest = max((int(np.diff(texts.starts[a : b + 1]).max()) for a, b in spill.steps(len(texts.answers))), default=1)
-    slots = 1 << max(8, (4 * longest - 1).bit_length())
+    slots = 1 << max(8, (4 * longest + 3).bit_length())
     scratch = (np.zeros(FAILED, np.uint64), np.zeros(slots, np.uint64), np.zeros(slots, np.int64), np.ones(1, np.int64))
-    arrays = (texts.tokens, texts.starts, texts.answers, texts.operators)
+    arrays = (texts.tokens, texts.starts, texts.apart, texts.answers, texts.operators)
     limits = (rule.ngram, rule.threshold, rule.answer_threshold, rule.exact_numbers_below)
     for keys in buckets:
         done = 0

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from curation.clusters import values
 from curation.fuzzy.minhash import band_hashes, permutations
 from curation.kernels import njit
-from curation.record import flat_turns
+from curation.record import Turns, flat_turns
 from curation.text import HIGHS, load8, tokens
 from curation.utf8 import buffers, decode, numbers
 
@@ -43,12 +43,14 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
     id, content_hash: 16 bytes. tokens: of all turns, 15 bits of each token's hash and a lowest bit that is set where it
     holds a digit (a replaced token stays unseen once in 32,768). answer: at which token the last assistant turn begins,
     null where there is none. operators: of a text of at most exact_numbers_below tokens, hash of the arithmetic signs next to
-    digits. band_00…: the band hashes.
+    digits. halves: where the last assistant turn may go on with the word before it, two tokens in one number, that word's
+    beginning and its end, for whoever reads them apart; null elsewhere. band_00…: the band hashes.
     """
     turns = flat_turns(records)
     text_offsets, data = buffers(turns.contents)
-    words = tokens(turns.contents, _cut_words(data, text_offsets, turns.offsets))
-    starts = words.offsets[turns.offsets]
+    cut = _cut_words(data, text_offsets, turns.offsets)
+    words = tokens(turns.contents, cut)
+    starts, latest = words.offsets[turns.offsets], _latest(turns)
     bands = band_hashes(
         words.hashes, starts, signing.ngram, signing.rows, permutations(signing.bands * signing.rows, signing.seed)
     )
@@ -56,10 +58,11 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
         "id": records["id"],
         "content_hash": records["content_hash"],
         "tokens": pa.LargeListArray.from_arrays(numbers(starts), numbers(_small(words.hashes))),
-        "answer": _answers(turns.roles, turns.offsets, words.offsets, starts),
+        "answer": numbers((words.offsets[latest] - starts[:-1]).astype(np.int32), latest < 0),
         "operators": numbers(
             _operators(data, text_offsets[turns.offsets], words.hashes, starts, signing.exact_numbers_below)
         ),
+        "halves": _halves(turns.contents, latest, cut),
         **{f"band_{band:02d}": numbers(hashes) for band, hashes in enumerate(bands)},
     }
     return pa.table(columns)
@@ -93,16 +96,27 @@ def _cut_words(data, offsets, turns):  # type: ignore[no-untyped-def]
     return cut
 
 
-def _answers(roles: pa.StringArray, turns: np.ndarray, token_offsets: np.ndarray, starts: np.ndarray) -> pa.Array:
-    """Return the token, counted from the record's first, at which its last assistant turn begins (int32)."""
-    if not len(roles):
-        return pa.nulls(len(turns) - 1, pa.int32())
-    coded = roles.dictionary_encode()  # comparing with a scalar would import pandas
+def _latest(turns: Turns) -> np.ndarray:
+    """Return each record's last assistant turn (int64), -1 where it has none."""
+    if not len(turns.roles):
+        return np.full(len(turns.offsets) - 1, -1)
+    coded = turns.roles.dictionary_encode()  # comparing with a scalar would import pandas
     spoken = np.array([name == "assistant" for name in coded.dictionary.to_pylist()])[values(coded.indices)]
-    latest = np.concatenate([[-1], np.maximum.accumulate(np.where(spoken, np.arange(len(spoken)), -1))])[turns[1:]]
-    found = latest >= turns[:-1]
-    begins = token_offsets[np.where(found, latest, 0)] - starts[:-1]
-    return numbers(begins.astype(np.int32), ~found)
+    latest = np.concatenate([[-1], np.maximum.accumulate(np.where(spoken, np.arange(len(spoken)), -1))])[
+        turns.offsets[1:]
+    ]
+    return np.where(latest >= turns.offsets[:-1], latest, -1)
+
+
+def _halves(contents: pa.Array, latest: np.ndarray, cut: np.ndarray) -> pa.Array:
+    """Return the two tokens of each word that is cut before the last assistant turn (uint32, the first in the higher half)."""
+    found = np.zeros(len(latest), np.uint32)
+    at = np.flatnonzero((latest >= 0) & cut[latest]) if len(cut) else np.empty(0, np.int64)
+    if len(at):
+        before, after = (tokens(contents.take(numbers(latest[at] - step))) for step in (1, 0))
+        first, second = before.hashes[before.offsets[1:] - 1], after.hashes[after.offsets[:-1]]
+        found[at] = _small(first).astype(np.uint32) << np.uint32(16) | _small(second)
+    return numbers(found, found == 0)
 
 
 @njit(cache=True, nogil=True)

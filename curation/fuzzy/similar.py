@@ -16,6 +16,9 @@ class Texts:
 
     tokens: np.ndarray  # uint16; bit 0 is set where the token holds a digit
     starts: np.ndarray  # int64, one more than candidates
+    apart: (
+        np.ndarray
+    )  # int64: where its tokens stand again, one more, with its halves read apart; 0 where there are none
     answers: np.ndarray  # int32: token at which the last assistant turn begins, -1 where there is none
     operators: np.ndarray  # uint32
 
@@ -27,10 +30,12 @@ def similarity(texts, a, b, rule, scratch):  # type: ignore[no-untyped-def]
     `texts` is the tuple of the arrays of Texts, `rule` (ngram, threshold, answer_threshold, exact_numbers_below),
     `scratch` (table, stamps, clock): two arrays of a power of two ≥ 4 × the tokens of the longest text, and a counter.
     """
-    tokens, starts, answers, operators = texts
+    tokens, starts, apart, answers, operators = texts
     ngram, threshold, answer_threshold, short = rule
     ours, theirs = (starts[a], starts[a + 1]), (starts[b], starts[b + 1])
     whole = _jaccard(tokens, ours, theirs, ngram, scratch)
+    if whole < threshold and whole > 0.0 and apart[a] + apart[b] > 0:
+        whole, ours, theirs = _read_apart(tokens, (ours, theirs), (apart[a], apart[b]), rule, scratch)
     if whole < threshold:
         return whole
     if ours[1] - ours[0] <= short and theirs[1] - theirs[0] <= short:
@@ -40,22 +45,46 @@ def similarity(texts, a, b, rule, scratch):  # type: ignore[no-untyped-def]
             return -1.0
     if answer_threshold > 0.0 and answers[a] >= 0 and answers[b] >= 0 and whole < 1.0:
         begin = (ours[0] + answers[a], theirs[0] + answers[b])
-        if _other_answers(tokens, (ours, theirs), begin, (ngram, answer_threshold), scratch):
+        if _other_answers(tokens, (ours, theirs), begin, (ngram, answer_threshold, threshold), scratch):
             return -1.0
     return whole
+
+
+@njit(cache=True, nogil=True)
+def _read_apart(tokens, texts, apart, rule, scratch):  # type: ignore[no-untyped-def]
+    """Return the Jaccard and the spans of the first reading of both texts that reaches the threshold, else of the last.
+
+    The halves of a word that a turn's end may have cut are read apart in one text, the other or both.
+    """
+    ngram, threshold, _, _ = rule
+    ours, theirs = texts
+    mine, yours = ours, theirs
+    whole = 0.0
+    for reading in range(1, 4):
+        mine = (apart[0], apart[0] + ours[1] - ours[0] + 1) if reading & 1 and apart[0] else ours
+        yours = (apart[1], apart[1] + theirs[1] - theirs[0] + 1) if reading & 2 and apart[1] else theirs
+        whole = _jaccard(tokens, mine, yours, ngram, scratch)
+        if whole >= threshold:
+            break
+    return whole, mine, yours
 
 
 @njit(cache=True, nogil=True)
 def _other_answers(tokens, texts, begin, rule, scratch):  # type: ignore[no-untyped-def]
     """Say whether the answers, which begin at the tokens `begin`, are other ones.
 
-    They are not where each equals the last tokens of the other text: the same conversation, cut at another place.
+    They are not where one holds nearly all of the other, nor where each equals the last tokens of the other text: the same
+    conversation, cut at another place.
     """
     ours, theirs = texts
-    ngram, threshold = rule
+    ngram, threshold, held = rule
     mine, yours = (begin[0], ours[1]), (begin[1], theirs[1])
     if _jaccard(tokens, mine, yours, ngram, scratch) >= threshold:
         return False
+    if mine[0] < mine[1] and yours[0] < yours[1]:
+        left, right, both = _overlap(tokens, mine, yours, ngram, scratch)
+        if both >= held * min(left, right):
+            return False
     my_tail = (max(ours[0], ours[1] - (yours[1] - yours[0])), ours[1])
     your_tail = (max(theirs[0], theirs[1] - (mine[1] - mine[0])), theirs[1])
     return (

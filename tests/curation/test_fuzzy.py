@@ -168,11 +168,25 @@ def test_a_copy_that_is_cut_into_turns_at_another_place_is_still_a_copy(tmp_path
 def test_a_word_that_is_cut_by_the_end_of_a_turn_is_one_word(tmp_path: Path) -> None:
     text = english(17, 40)
     at = next(n for n in range(60, 90) if text[n - 1].isalpha() and text[n].isalpha())
-    assert groups(tmp_path, pair(text[:at], text[at:]), [("user", text)], pair(text[:at] + ".", text[at:])) == [
-        0,
-        0,
-        None,
-    ]
+    whole, cut, stopped = [("user", text)], pair(text[:at], text[at:]), pair(text[:at] + ".", text[at:])
+    assert groups(tmp_path / "one", cut, whole) == [0, 0]
+    assert groups(tmp_path / "two", stopped, whole) == [None, None]
+
+
+def test_words_at_a_turns_end_are_two_where_that_makes_a_copy(tmp_path: Path) -> None:
+    words, more = english(17, 40).split(), english(18, 64).split()
+    cut, stopped = (
+        pair(" ".join(words[:14]), " ".join(words[14:])),
+        pair(" ".join(words[:14]) + ".", " ".join(words[14:])),
+    )
+    assert groups(tmp_path / "one", cut, [("user", " ".join(words))]) == [0, 0]
+    assert groups(tmp_path / "other", stopped, cut) == [0, 0]
+    assert groups(tmp_path / "both", *(pair(" ".join(more[:at]), " ".join(more[at:])) for at in (14, 9))) == [0, 0]
+
+
+def test_an_answer_with_a_closing_phrase_is_the_same_answer(tmp_path: Path) -> None:
+    question, answer = english(10, 300), "leaves that fall to the ground"
+    assert groups(tmp_path, pair(question, answer), pair(question, f"{answer} Please answer briefly.")) == [0, 0]
 
 
 def test_a_reasoned_answer_is_no_copy_of_the_bare_one(tmp_path: Path) -> None:
