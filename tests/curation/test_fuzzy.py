@@ -174,14 +174,14 @@ def test_a_word_that_is_cut_by_the_end_of_a_turn_is_one_word(tmp_path: Path) -> 
 
 
 def test_words_at_a_turns_end_are_two_where_that_makes_a_copy(tmp_path: Path) -> None:
-    words, more = english(17, 40).split(), english(18, 64).split()
+    words = english(18, 44).split()
     cut, stopped = (
         pair(" ".join(words[:14]), " ".join(words[14:])),
         pair(" ".join(words[:14]) + ".", " ".join(words[14:])),
     )
     assert groups(tmp_path / "one", cut, [("user", " ".join(words))]) == [0, 0]
     assert groups(tmp_path / "other", stopped, cut) == [0, 0]
-    assert groups(tmp_path / "both", *(pair(" ".join(more[:at]), " ".join(more[at:])) for at in (14, 9))) == [0, 0]
+    assert groups(tmp_path / "both", *(pair(" ".join(words[:at]), " ".join(words[at:])) for at in (14, 9))) == [0, 0]
 
 
 def test_an_answer_with_a_closing_phrase_is_the_same_answer(tmp_path: Path) -> None:
