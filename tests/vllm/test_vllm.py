@@ -44,9 +44,17 @@ CPU = Server(
 )
 GSM8K, APE210K = 180, 40  # rows of each
 PROMPTS, SAMPLES, SCORED = 32, 2, 200
+EASY = 40  # rows of easy problems, half of which are asked
 CHECKED = 20  # scores that are worked out again with transformers
 
 pytestmark = pytest.mark.skipif(not MODEL, reason="needs vLLM and a model: run `make test-vllm`")
+
+
+def judged(config: Config) -> Config:
+    """Bring a corpus and its catalog up to date."""
+    for work in (curate.ingest_sources, curate.compare_records, curate.judge_shards, curate.build_catalog):
+        work(config)
+    return config
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +67,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, instructions: Path) -> Conf
     with gzip.open(instructions / "ape210k_valid.ape.json.gz", "rt", encoding="utf-8") as rows:
         (folder / "raw/ape210k.jsonl").write_text("".join(next(rows) for _ in range(APE210K)), encoding="utf-8")
     config = load(None, [f"root={folder / 'corpus'}", f"sources={folder / 'raw'}", "workers=1"], None)
-    for work in (curate.ingest_sources, curate.compare_records, curate.judge_shards, curate.build_catalog):
-        work(config)
-    return config
+    return judged(config)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +126,43 @@ def test_real_problems_are_rewritten_though_the_server_is_killed_in_the_middle(
     again = synthesise.run(corpus.root, corpus.root / "corpus.duckdb", settings)
     assert (again.asked, answered(log, "/v1/chat/completions")) == (0, paid)
     check_samples(corpus, own, report)
+
+
+@pytest.fixture(scope="module")
+def easy(tmp_path_factory: pytest.TempPathFactory, benchmarks: Path) -> Config:
+    """A judged corpus of problems of one step, which so small a model can solve now and then."""
+    folder = tmp_path_factory.mktemp("easy")
+    (folder / "raw").mkdir()
+    with gzip.open(benchmarks / "mawps_test.jsonl.gz", "rt", encoding="utf-8") as rows:
+        found = [json.loads(next(rows)) for _ in range(EASY)]
+    lines = [json.dumps({"question": row["input"], "answer": f"#### {row['target']:g}"}) + "\n" for row in found]
+    (folder / "raw/mawps.jsonl").write_text("".join(lines), encoding="utf-8")
+    return judged(load(None, [f"root={folder / 'corpus'}", f"sources={folder / 'raw'}", "workers=1"], None))
+
+
+def test_right_answers_become_records_that_are_judged_like_any_other(easy: Config, served: tuple[str, Path]) -> None:
+    url, _ = served
+    settings = synthesise.Settings(
+        endpoints=(url,), model=NAME, samples=4, max_tokens=160, limit=EASY // 2, concurrency=6, patience=600, temperature=0.3,
+        where="reference IS NOT NULL", hint=True,
+    )  # fmt: skip
+    report = synthesise.run(easy.root, easy.root / "corpus.duckdb", settings)
+    print(f"\n{report.asked} prompts, {report.samples} samples, accepted {report.accepted}; {report.reasons}")
+    assert report.accepted > 0
+    judged(easy)
+    query = """SELECT t.accepted, t.verified, t.answer, t.method, p.turns AS asked, r.turns, r.meta, l.lang, k.keep, k.reason
+        FROM traces t JOIN records r USING (id) JOIN records p ON p.id = t.parent_id JOIN language l ON l.id = t.id
+        JOIN kept k ON k.id = t.id"""
+    with duckdb.connect(str(easy.root / "corpus.duckdb"), read_only=True) as con:
+        rows = con.sql(query).to_arrow_table().to_pylist()
+    assert len(rows) == report.records == report.accepted
+    for row in rows:
+        print(
+            f"--- {row['answer']} ({row['method']}), keep {row['keep']} {row['reason'] or ''}: {row['turns'][-1]['content'][:200]}"
+        )
+        assert (row["accepted"], row["verified"], row["lang"]) == (True, True, "en")
+        assert row["turns"][:-1] == row["asked"][:-1]
+        assert {"prompt_hash", "model", "sampling", "server"} <= set(json.loads(row["meta"]))
 
 
 def check_samples(corpus: Config, own: Path, report: synthesise.Report) -> None:
