@@ -17,6 +17,7 @@ import pyarrow.json as pj
 from curation.files import Lines
 from curation.files.lines import may_repeat
 from curation.ingest import plain
+from curation.ingest.thoughts import OPENED
 from curation.ingest.turns import ROLES as NAMES
 from curation.record import ROLES
 from curation.utf8 import integers, numbers
@@ -118,7 +119,7 @@ def _tasks(table: pa.Table, by: plain.Plan) -> Columns:
         blank = pc.or_(_blank(given), _blank(question))
         look = integers(pc.and_(with_given, blank).cast(pa.uint8()), np.uint8) > 0
         question = pc.if_else(with_given, pc.binary_join_element_wise(question, given, "\n"), question)
-    look |= _ends_in(answer, MARK) | _ends_in(question, *COLONS)
+    look |= _ends_in(answer, MARK) | _ends_in(question, *COLONS) | _thoughtful(answer)
     places = numbers(np.arange(2 * rows, dtype=np.int32).reshape(2, rows).T.reshape(-1))
     contents = pa.concat_arrays([question, answer]).take(places)
     roles = np.tile(np.array([ROLES.index("user"), ROLES.index("assistant")], np.uint8), rows)
@@ -143,6 +144,7 @@ def _talks(table: pa.Table, by: plain.Plan) -> Columns | None:
     if not np.diff(offsets).all():
         return None
     look = np.zeros(len(talks), np.bool_)
+    look[np.searchsorted(offsets, np.flatnonzero(_thoughtful(content)), "right") - 1] = True
     return Columns(by, None, None, offsets, codes[integers(coded.indices, np.int32)], content, look)
 
 
@@ -152,6 +154,11 @@ def _array(table: pa.Table, name: str) -> pa.Array:
 
 def _blank(texts: pa.Array) -> pa.Array:
     return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(texts)), 0)
+
+
+def _thoughtful(texts: pa.Array) -> np.ndarray:
+    """Say which texts begin with marked thinking; one with white space before it is looked at anyway."""
+    return integers(pc.starts_with(texts, OPENED).cast(pa.uint8()), np.uint8) > 0
 
 
 def _ends_in(texts: pa.StringArray, *marks: int) -> np.ndarray:
