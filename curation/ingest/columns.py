@@ -38,7 +38,7 @@ class Columns(NamedTuple):
     """
 
     by: plain.Plan
-    own: list[Any] | None
+    own: pa.Array | None
     fields: list[dict[str, Any]] | None
     offsets: np.ndarray
     roles: np.ndarray
@@ -66,7 +66,7 @@ def columns(lines: Lines) -> Columns | None:
     found = _talks(table, by) if by.talking else _tasks(table, by)
     if found is None:
         return None
-    own = table.column(by.own).to_pylist() if by.own else None
+    own = _array(table, by.own) if by.own else None
     if by.rest and fields is None:
         fields = table.select(by.rest).to_pylist()
     return found._replace(own=own, fields=fields)
@@ -117,8 +117,9 @@ def _tasks(table: pa.Table, by: plain.Plan) -> Columns:
         given = _array(table, by.given)
         with_given = pc.greater(pc.binary_length(given), 0)
         blank = pc.or_(_blank(given), _blank(question))
-        look = integers(pc.and_(with_given, blank).cast(pa.uint8()), np.uint8) > 0
+        look = _flags(pc.and_(with_given, blank))
         question = pc.if_else(with_given, pc.binary_join_element_wise(question, given, "\n"), question)
+    question, answer = _trimmed(question), _trimmed(answer)
     look |= _ends_in(answer, MARK) | _ends_in(question, *COLONS) | _thoughtful(answer)
     places = numbers(np.arange(2 * rows, dtype=np.int32).reshape(2, rows).T.reshape(-1))
     contents = pa.concat_arrays([question, answer]).take(places)
@@ -143,7 +144,7 @@ def _talks(table: pa.Table, by: plain.Plan) -> Columns | None:
     offsets = np.concatenate([[0], np.cumsum(integers(pc.list_value_length(talks), np.int32), dtype=np.int64)])
     if not np.diff(offsets).all():
         return None
-    look = np.zeros(len(talks), np.bool_)
+    look, content = np.zeros(len(talks), np.bool_), _trimmed(content)
     look[np.searchsorted(offsets, np.flatnonzero(_thoughtful(content)), "right") - 1] = True
     return Columns(by, None, None, offsets, codes[integers(coded.indices, np.int32)], content, look)
 
@@ -152,17 +153,37 @@ def _array(table: pa.Table, name: str) -> pa.Array:
     return table.column(name).chunk(0)  # there is a first line
 
 
+def _trimmed(texts: pa.Array) -> pa.Array:
+    """Return texts without white space at their ends, as curation.normalise would, which then need not see them.
+
+    A text that may begin with indented code is left to it. What Arrow takes for white space is what str.strip does.
+    """
+    texts = pc.utf8_rtrim_whitespace(texts)
+    bare = pc.utf8_ltrim_whitespace(texts)
+    rows = np.flatnonzero(_flags(pc.less(pc.binary_length(bare), pc.binary_length(texts))))
+    if not len(rows):
+        return texts
+    those = texts.take(numbers(rows))
+    led = np.zeros(len(texts), np.uint8)
+    led[rows] = ~(_flags(pc.match_substring(those, "\n ")) | _flags(pc.match_substring(those, "\n\t")))
+    return pc.if_else(numbers(led).cast(pa.bool_()), bare, texts)
+
+
+def _flags(column: pa.BooleanArray) -> np.ndarray:
+    return np.asarray(integers(column.cast(pa.uint8()), np.uint8) > 0, np.bool_)
+
+
 def _blank(texts: pa.Array) -> pa.Array:
     return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(texts)), 0)
 
 
 def _thoughtful(texts: pa.Array) -> np.ndarray:
-    """Say which texts begin with marked thinking; one with white space before it is looked at anyway."""
-    return integers(pc.starts_with(texts, OPENED).cast(pa.uint8()), np.uint8) > 0
+    """Say which texts begin with marked thinking."""
+    return _flags(pc.starts_with(texts, OPENED))
 
 
 def _ends_in(texts: pa.StringArray, *marks: int) -> np.ndarray:
-    """Say which texts end in one of these bytes; one with white space after it is looked at anyway."""
+    """Say which texts end in one of these bytes."""
     ends = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
     data = np.frombuffer(texts.buffers()[2] or b"\0", np.uint8)
     last = data[np.maximum(ends[1:], 1) - 1]

@@ -20,6 +20,7 @@ from curation.ingest.batch import Limits, line_records, records
 from curation.ingest.columns import columns
 from curation.ingest.rows import Rows
 from curation.ingest.shapes import shape
+from curation.ingest.thoughts import CLOSED, OPENED
 from curation.normalise import normalise, unsettled
 from curation.record import QUARANTINE, RECORD
 
@@ -231,7 +232,39 @@ LONGER = [
 ]
 
 
-@pytest.mark.parametrize("lines", [ODD, TALKS, GIVEN, MORE, LONGER])
+SPACES = [chr(code) for code in range(0x3100) if chr(code).isspace()]
+TEXTS = [
+    f"{before}q{after}" for space in SPACES for before, after in ((space, ""), ("", space), (f" {space}", f"{space}\n"))
+]
+TEXTS += [
+    " a\n b",
+    "\n \n\ta\n\tb\n",
+    "\u3000a\nb",
+    " a\nb",
+    " \ta\r\n b",
+    " a\x0b b",
+    "\n\u200b a\n\u200b b ",
+    "a:　",
+    "a</s> \n",
+    " ",
+]
+BLANKS = [json.dumps({"id": str(n % 50), "instruction": said, "output": said}) for n, said in enumerate(TEXTS)]
+BLANK_TALKS = [
+    json.dumps({"messages": [{"role": "user", "content": said}, {"role": "assistant", "content": said}]})
+    for said in TEXTS
+]
+THOUGHTS = [
+    json.dumps({"instruction": "q", "output": f" {OPENED} r {CLOSED} a"}),
+    json.dumps({"instruction": "q", "output": f"a {OPENED} r {CLOSED} b"}),
+]
+THOUGHTFUL = [
+    json.dumps({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": said}]})
+    for said in ("a", f"{OPENED} r {CLOSED} a", f"\n{OPENED} r")
+]
+COLUMNS = [ODD, TALKS, GIVEN, MORE, LONGER, BLANKS, BLANK_TALKS, THOUGHTS, THOUGHTFUL]
+
+
+@pytest.mark.parametrize("lines", COLUMNS)
 def test_lines_read_as_columns_become_the_records_that_they_become_one_by_one(tmp_path: Path, lines: list[str]) -> None:
     whole = Lines("f", 1, len(lines), "".join(line + "\n" for line in lines).encode())
     found = columns(whole)
