@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from curation.files import Lines, Row
+from curation.files import Block, Cells, Row
 from curation.folding import hashes
 from curation.ingest import plain
 from curation.ingest.columns import Columns
@@ -69,33 +69,41 @@ def records(
     return _finished(batch, lambda n: cast("Read", read[n]), source, normaliser, limits)
 
 
-def line_records(
-    lines: Lines, found: Columns, rows: Rows, normaliser: Normaliser, limits: Limits
+def block_records(
+    block: Block, found: Columns, rows: Rows, normaliser: Normaliser, limits: Limits
 ) -> tuple[pa.Table, list[Quarantined]]:
-    """Return what `records` would of lines whose columns were found; only those that need it become Python objects."""
-    fields: list[dict[Any, Any]] = found.fields or [{}] * lines.rows
-    source_ids = _source_ids(lines, found, rows, fields)
-    ends = np.flatnonzero(np.frombuffer(lines.data, np.uint8) == NEWLINE)
+    """Return what `records` would of rows whose columns were found; only those that need it become Python objects."""
+    fields: list[dict[Any, Any]] = found.fields or [{}] * block.rows
+    source_ids = _source_ids(block, found, rows, fields)
+    value_at = _values(block)
 
     def one(n: int) -> Read:
-        value = orjson.loads(lines.data[(ends[n - 1] + 1 if n else 0) : ends[n]])
+        value = value_at(n)
         turns = plain.turns(value, found.by)
-        return Read(Row(lines.file, lines.number + n, value), source_ids[n].decode(), turns or [], fields[n])
+        return Read(Row(block.file, block.number + n, value), source_ids[n].decode(), turns or [], fields[n])
 
     batch = _Batch(_Flat(found.offsets, found.roles, found.contents), source_ids, fields, found.look, {})
     return _finished(batch, one, rows.source, normaliser, limits)
 
 
-def _source_ids(lines: Lines, found: Columns, rows: Rows, fields: list[dict[Any, Any]]) -> list[bytes]:
-    """Return each line's source_id; what stands in the place of an id and is none goes to `fields`."""
+def _values(block: Block) -> Callable[[int], dict[str, Any]]:
+    """Return what gives the n-th row of a block."""
+    if isinstance(block, Cells):
+        return lambda n: cast("dict[str, Any]", block.batch.slice(n, 1).to_pylist()[0])
+    ends = np.flatnonzero(np.frombuffer(block.data, np.uint8) == NEWLINE)
+    return lambda n: cast("dict[str, Any]", orjson.loads(block.data[(ends[n - 1] + 1 if n else 0) : ends[n]]))
+
+
+def _source_ids(block: Block, found: Columns, rows: Rows, fields: list[dict[Any, Any]]) -> list[bytes]:
+    """Return each row's source_id; what stands in the place of an id and is none goes to `fields`."""
     if found.own is None:
-        return [f"{lines.file}:{n}".encode() for n in range(lines.number, lines.number + lines.rows)]
+        return [f"{block.file}:{n}".encode() for n in range(block.number, block.number + block.rows)]
     if (plain_ids := _plain_ids(found.own)) is not None:
         return rows.unique_each(plain_ids)
     ids = list[bytes]()
     for n, value in enumerate(found.own.to_pylist()):
         own = own_id(value)
-        ids.append((rows.unique(own) if own else f"{lines.file}:{lines.number + n}").encode())
+        ids.append((rows.unique(own) if own else f"{block.file}:{block.number + n}").encode())
         if not own:
             fields[n] = {found.by.own: value, **fields[n]}
     return ids
