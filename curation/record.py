@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -138,15 +139,15 @@ def record_id(source: str, source_id: str, content: bytes) -> bytes:
     return state.digest()
 
 
-def record_ids(source: str, source_ids: Sequence[str], contents: Sequence[bytes]) -> list[bytes]:
-    """Return record_id of each record of one source."""
+def record_ids(source: str, source_ids: Sequence[bytes], contents: Sequence[bytes]) -> list[bytes]:
+    """Return record_id of each record of one source, whose own ids are given as UTF-8."""
     name = source.encode("utf-8", "surrogatepass")
     before, between = len(name).to_bytes(8, "little") + name, (16).to_bytes(8, "little")
     digest = xxhash.xxh3_128_digest
-    own = [source_id.encode("utf-8", "surrogatepass") for source_id in source_ids]
+    begun = cache(lambda size: before + size.to_bytes(8, "little"))
     return [
-        digest(b"%b%b%b%b%b" % (before, len(o).to_bytes(8, "little"), o, between, c))
-        for o, c in zip(own, contents, strict=True)
+        digest(b"".join((begun(len(own)), own, between, content)))
+        for own, content in zip(source_ids, contents, strict=True)
     ]
 
 

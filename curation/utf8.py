@@ -36,13 +36,17 @@ def strings(values: Sequence[str]) -> pa.StringArray:
 
     Raises UnicodeEncodeError where one holds half of a UTF-16 pair.
     """
-    encoded = [value.encode() for value in values]
-    offsets = np.zeros(len(encoded) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
+    return encoded([value.encode() for value in values])
+
+
+def encoded(values: Sequence[bytes]) -> pa.StringArray:
+    """Return strings that are UTF-8 already as a column."""
+    offsets = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, values), np.int64, len(values)), out=offsets[1:])
     if offsets[-1] >= 1 << 31:
         raise ValueError(f"{int(offsets[-1]):,} bytes of text in one column; it holds at most 2 GiB")
     ends = pa.py_buffer(offsets.astype(np.int32))
-    return pa.StringArray.from_buffers(len(encoded), ends, pa.py_buffer(b"".join(encoded)))
+    return pa.StringArray.from_buffers(len(values), ends, pa.py_buffer(b"".join(values)))
 
 
 def numbers(values: np.ndarray, null: np.ndarray | None = None) -> pa.Array:

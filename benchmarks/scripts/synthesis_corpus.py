@@ -23,7 +23,7 @@ def tables(count: int) -> Iterator[pa.Table]:
         hashes = [content_hash(t) for t in turns]
         names = [str(n) for n in numbers]
         columns = {
-            "id": ids(record_ids("boxes", names, hashes)), "content_hash": ids(hashes),
+            "id": ids(record_ids("boxes", [name.encode() for name in names], hashes)), "content_hash": ids(hashes),
             "prompt_group": [prompt_group(t) for t in turns], "source": ["boxes"] * len(turns),
             "source_id": names, "licence": ["MIT"] * len(turns),
             "turns": [[{"role": role, "content": content} for role, content in t] for t in turns],

@@ -12,8 +12,8 @@ from typing import BinaryIO, cast
 from curation.files.document import document, one_value
 from curation.files.lines import blocks as line_blocks
 from curation.files.lines import jsonl
-from curation.files.row import MAX_DOCUMENT, MAX_MEMBERS, Bad, FaultError, Item, Lines, joined, replay
-from curation.files.tables import delimiter, parquet, table
+from curation.files.row import MAX_DOCUMENT, MAX_MEMBERS, Bad, Block, Cells, FaultError, Item, Lines, joined, replay
+from curation.files.tables import cells, delimiter, parquet, table
 from curation.files.texts import LIST, blocks, is_logiqa, logiqa, yaml_rows
 from curation.files.unpack import CORRUPT, bounded, decompress, utf8
 
@@ -24,14 +24,19 @@ ENCRYPTED = 0x1  # bit of a zip member's flags
 def read(path: Path) -> Iterator[Item]:
     """Yield the rows of one file, and Bad for each that cannot be read; raises OSError where the file cannot be opened."""
     for item in read_blocks(path):
-        if isinstance(item, Lines):
-            yield from jsonl(item)
+        if isinstance(item, Lines | Cells):
+            yield from each(item)
         else:
             yield item
 
 
-def read_blocks(path: Path) -> Iterator[Item | Lines]:
-    """Yield what `read` does, the lines of JSONL unparsed."""
+def each(block: Block) -> Iterator[Item]:
+    """Yield the rows of a block one by one."""
+    return jsonl(block) if isinstance(block, Lines) else cells(block)
+
+
+def read_blocks(path: Path) -> Iterator[Item | Block]:
+    """Yield what `read` does, the lines of JSONL unparsed and the rows of Parquet in their columns."""
     size = path.stat().st_size
     with path.open("rb") as handle:
         magic = handle.read(4)
@@ -44,7 +49,7 @@ def read_blocks(path: Path) -> Iterator[Item | Lines]:
             yield from _guarded(_stream(cast("BinaryIO", handle), size, path.name), path.name)
 
 
-def _guarded(items: Iterator[Item | Lines], file: str) -> Iterator[Item | Lines]:
+def _guarded(items: Iterator[Item | Block], file: str) -> Iterator[Item | Block]:
     """Pass items on; where the rest cannot be read, or there was nothing, say so once."""
     empty = True
     try:
@@ -60,7 +65,7 @@ def _guarded(items: Iterator[Item | Lines], file: str) -> Iterator[Item | Lines]
             yield Bad(file, None, "empty_file", f"{file} holds no row", "")
 
 
-def _stream(handle: BinaryIO, size: int, file: str) -> Iterator[Item | Lines]:
+def _stream(handle: BinaryIO, size: int, file: str) -> Iterator[Item | Block]:
     faults: list[Exception] = []
     chunks, bare = decompress(handle, size, file)
     chunks = _until_fault(chunks, faults)
@@ -86,7 +91,7 @@ def _until_fault(chunks: Iterator[bytes], faults: list[Exception]) -> Iterator[b
         faults.append(error)
 
 
-def rows(head: bytes, chunks: Iterator[bytes], file: str, name: str) -> Iterator[Item | Lines]:
+def rows(head: bytes, chunks: Iterator[bytes], file: str, name: str) -> Iterator[Item | Block]:
     """Yield the rows of a stream of UTF-8 chunks that begins with `head`."""
     lowered = name.lower()
     if b"\r" in head and b"\n" not in head:  # line ends as of old Macs
@@ -120,7 +125,7 @@ def _is_lines(start: bytes, name: str) -> bool:
     return following in (b"[", b"{") and one_value(first)
 
 
-def _zip(path: Path) -> Iterator[Item | Lines]:
+def _zip(path: Path) -> Iterator[Item | Block]:
     with zipfile.ZipFile(path) as archive:
         members = [m for m in archive.infolist() if not m.is_dir()]
         if len(members) > MAX_MEMBERS:
@@ -130,7 +135,7 @@ def _zip(path: Path) -> Iterator[Item | Lines]:
             yield from _guarded(_member(archive, member, file), file)
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str) -> Iterator[Item | Lines]:
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str) -> Iterator[Item | Block]:
     parts = member.filename.replace("\\", "/").split("/")
     if ".." in parts or parts[0] == "" or parts[0].endswith(":"):
         raise FaultError("unsafe_member", f"{file}: a name that leads out of the archive")

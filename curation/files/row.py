@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 MAX_ROW = 64 << 20  # bytes of one row: a book is 1 MB, so more than this is a file without line ends
 MAX_DOCUMENT = 1 << 30  # bytes of a document that only parses whole (JSON object, YAML, zipped Parquet)
 MAX_MEMBERS = 1_000_000  # files in one archive; one conversation a file is common, more than this is an attack
@@ -31,6 +33,15 @@ class Lines(NamedTuple):
     data: bytes  # each line with its end
 
 
+class Cells(NamedTuple):
+    """Rows of a Parquet file, not yet Python objects."""
+
+    file: str
+    number: int  # of the first
+    rows: int
+    batch: pa.RecordBatch
+
+
 class Bad(NamedTuple):
     """What could not be read: one row, or the whole file (or its rest) where `number` is None."""
 
@@ -50,6 +61,7 @@ class FaultError(Exception):
 
 
 Item = Row | Bad
+Block = Lines | Cells
 
 
 def excerpt(raw: bytes | str) -> str:

@@ -12,9 +12,20 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.files.row import FREE_EXPANSION, MAX_CELL, MAX_RATIO, MAX_ROW, Bad, FaultError, Item, Row, excerpt
+from curation.files.row import (
+    FREE_EXPANSION,
+    MAX_CELL,
+    MAX_RATIO,
+    MAX_ROW,
+    Bad,
+    Cells,
+    FaultError,
+    Item,
+    Row,
+    excerpt,
+)
 
-BATCH = 1_024  # rows of a Parquet file in memory as Python objects
+BATCH, BATCH_BYTES = 4_096, 4 << 20  # of a Parquet file in memory at a time, by what it says of itself
 # A header's cell is a short name: at most four words, beginning with a letter, no sentence punctuation.
 NAME = re.compile(r"[^\W\d][\w\-.:/()#]*( [\w\-.:/()#]+){0,3}")
 MAX_NAME = 40  # characters
@@ -110,19 +121,21 @@ def _record(cells: list[str], header: list[str] | None, file: str, number: int) 
     return Row(file, number, dict(zip(header, cells + [""] * (len(header) - len(cells)), strict=True)))
 
 
-def parquet(source: Path | BinaryIO, file: str) -> Iterator[Item]:
-    """Yield a dict a row, batch after batch; raises FaultError where a file claims or holds more than it honestly can."""
+def parquet(source: Path | BinaryIO, file: str) -> Iterator[Cells]:
+    """Yield its rows, batch after batch; raises FaultError where a file claims or holds more than it honestly can."""
     number, read = 0, 0
     try:
         with pq.ParquetFile(source) as handle:
             limit = max(FREE_EXPANSION, _size(source) * MAX_RATIO)
             groups = [handle.metadata.row_group(i) for i in range(handle.num_row_groups)]
             claimed = sum(group.total_byte_size for group in groups)
-            for batch in handle.iter_batches(BATCH) if 0 <= claimed <= limit else ():
+            size = min(BATCH, max(1, BATCH_BYTES * handle.metadata.num_rows // max(1, claimed)))
+            for batch in handle.iter_batches(size) if 0 <= claimed <= limit else ():
                 read += batch.nbytes
                 if read > limit:
                     break
-                yield from _rows(batch, file, number)
+                if batch.num_rows:
+                    yield Cells(file, number + 1, batch.num_rows, batch)
                 number += batch.num_rows
             if not 0 <= max(read, claimed) <= limit:
                 raise FaultError(
@@ -136,8 +149,9 @@ def _size(source: Path | BinaryIO) -> int:
     return source.stat().st_size if isinstance(source, Path) else len(source.getbuffer())  # type: ignore[attr-defined]
 
 
-def _rows(batch: pa.RecordBatch, file: str, number: int) -> Iterator[Item]:
-    """Yield the rows of a batch, numbered on from `number`; one whose bytes are not UTF-8 costs itself alone."""
+def cells(block: Cells) -> Iterator[Item]:
+    """Yield a dict a row; one whose bytes are not UTF-8 costs itself alone."""
+    file, number, batch = block.file, block.number, block.batch
     try:
         values = batch.to_pylist()
     except UnicodeDecodeError:
@@ -145,9 +159,9 @@ def _rows(batch: pa.RecordBatch, file: str, number: int) -> Iterator[Item]:
             try:
                 (value,) = batch.slice(row, 1).to_pylist()
             except UnicodeDecodeError:
-                yield Bad(file, number + row + 1, "undecodable", "the row holds bytes that are not UTF-8", "")
+                yield Bad(file, number + row, "undecodable", "the row holds bytes that are not UTF-8", "")
             else:
-                yield Row(file, number + row + 1, value)
+                yield Row(file, number + row, value)
         return
-    for row, value in enumerate(values, number + 1):
+    for row, value in enumerate(values, number):
         yield Row(file, row, value)

@@ -1,7 +1,8 @@
 """Raw dumps → records: every common instruction format, told by its content.
 
 sources.py   what the user names (file, folder, glob, hub:…) → `Source`s
-shapes.py    row → turns: which format a row has; with turns.py, choices.py and oasst.py for the harder ones
+shapes.py    row → turns: which format a row has; with turns.py, choices.py, thoughts.py, compared.py and oasst.py
+             for the harder ones
 plain.py     the short way to the same turns for rows of plain strings
 rows.py      row → what it says (turns, id, meta), or why it says nothing
 batch.py     what rows say → a table of records: normalised, checked and hashed many at a time

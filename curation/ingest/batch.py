@@ -6,23 +6,23 @@ Only a conversation that normalising would change comes back into Python.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
-from curation.files import Lines, Row
+from curation.files import Block, Cells, Row
 from curation.folding import hashes
 from curation.ingest import plain
 from curation.ingest.columns import Columns
-from curation.ingest.rows import Quarantined, Read, Rows, as_json, own_id, quarantined
+from curation.ingest.rows import MAX_ID, Quarantined, Read, Rows, as_json, own_id, quarantined
 from curation.ingest.sources import Source
 from curation.record import ID, RECORD, ROLES, Turn, record_ids
-from curation.utf8 import numbers, strings
+from curation.utf8 import buffers, encoded, numbers, strings
 
-NEWLINE = ord("\n")
+NEWLINE, SPACE, DELETE = 0x0A, 0x20, 0x7F
 CODES = {role: code for code, role in enumerate(ROLES)}
 FIRST = ("tools", "container")  # kept whole when meta has to be cut: without them the turns cannot be used
 
@@ -64,37 +64,66 @@ def records(
                 refused[n], talks[n] = quarantined(one.row, "lone_surrogate", "half of a UTF-16 pair in its text"), []
         flat = _flat(talks)
     fields = [one.fields if type(one) is Read else {} for one in read]
-    source_ids = [one.source_id if type(one) is Read else "" for one in read]
+    source_ids = [one.source_id.encode() if type(one) is Read else b"" for one in read]
     batch = _Batch(flat, source_ids, fields, np.zeros(len(read), np.bool_), refused)
     return _finished(batch, lambda n: cast("Read", read[n]), source, normaliser, limits)
 
 
-def line_records(
-    lines: Lines, found: Columns, rows: Rows, normaliser: Normaliser, limits: Limits
+def block_records(
+    block: Block, found: Columns, rows: Rows, normaliser: Normaliser, limits: Limits
 ) -> tuple[pa.Table, list[Quarantined]]:
-    """Return what `records` would of lines whose columns were found; only those that need it become Python objects."""
-    numbers = range(lines.number, lines.number + lines.rows)
-    own = [""] * lines.rows if found.own is None else list(map(own_id, found.own))
-    source_ids = [rows.unique(o) if o else f"{lines.file}:{n}" for o, n in zip(own, numbers, strict=True)]
-    fields: list[dict[Any, Any]] = found.fields or [{}] * lines.rows
-    for n in [n for n, o in enumerate(own) if not o] if found.own is not None else ():
-        fields[n] = {found.by.own: cast("list[Any]", found.own)[n], **fields[n]}
-    ends = np.flatnonzero(np.frombuffer(lines.data, np.uint8) == NEWLINE)
+    """Return what `records` would of rows whose columns were found; only those that need it become Python objects."""
+    fields: list[dict[Any, Any]] = found.fields or [{}] * block.rows
+    source_ids = _source_ids(block, found, rows, fields)
+    value_at = _values(block)
 
     def one(n: int) -> Read:
-        value = orjson.loads(lines.data[(ends[n - 1] + 1 if n else 0) : ends[n]])
+        value = value_at(n)
         turns = plain.turns(value, found.by)
-        return Read(Row(lines.file, numbers[n], value), source_ids[n], turns or [], fields[n])
+        return Read(Row(block.file, block.number + n, value), source_ids[n].decode(), turns or [], fields[n])
 
     batch = _Batch(_Flat(found.offsets, found.roles, found.contents), source_ids, fields, found.look, {})
     return _finished(batch, one, rows.source, normaliser, limits)
+
+
+def _values(block: Block) -> Callable[[int], dict[str, Any]]:
+    """Return what gives the n-th row of a block."""
+    if isinstance(block, Cells):
+        return lambda n: cast("dict[str, Any]", block.batch.slice(n, 1).to_pylist()[0])
+    ends = np.flatnonzero(np.frombuffer(block.data, np.uint8) == NEWLINE)
+    return lambda n: cast("dict[str, Any]", orjson.loads(block.data[(ends[n - 1] + 1 if n else 0) : ends[n]]))
+
+
+def _source_ids(block: Block, found: Columns, rows: Rows, fields: list[dict[Any, Any]]) -> list[bytes]:
+    """Return each row's source_id; what stands in the place of an id and is none goes to `fields`."""
+    if found.own is None:
+        return [f"{block.file}:{n}".encode() for n in range(block.number, block.number + block.rows)]
+    if (plain_ids := _plain_ids(found.own)) is not None:
+        return rows.unique_each(plain_ids)
+    ids = list[bytes]()
+    for n, value in enumerate(found.own.to_pylist()):
+        own = own_id(value)
+        ids.append((rows.unique(own) if own else f"{block.file}:{block.number + n}").encode())
+        if not own:
+            fields[n] = {found.by.own: value, **fields[n]}
+    return ids
+
+
+def _plain_ids(column: pa.Array) -> list[bytes] | None:
+    """Return ids as they are where `own_id` would not alter or refuse any: visible ASCII, and not too much of it."""
+    starts, data = buffers(column.cast(pa.string()))
+    lengths, used = np.diff(starts), data[starts[0] : starts[-1]]
+    if lengths.min() == 0 or lengths.max() > MAX_ID or used.min() <= SPACE or used.max() >= DELETE:
+        return None
+    raw, ends = used.tobytes(), (starts - starts[0]).tolist()
+    return [raw[begin:end] for begin, end in pairwise(ends)]
 
 
 class _Batch(NamedTuple):
     """Conversations as read: their turns, ids and fields, which of them have to be looked at, and which are none."""
 
     flat: _Flat
-    source_ids: list[str]
+    source_ids: list[bytes]  # UTF-8
     fields: list[dict[Any, Any]]
     look: np.ndarray
     refused: dict[int, Quarantined]
@@ -118,7 +147,9 @@ def _finished(
             fields[n] = {**fields[n], **outside} if outside else fields[n]
     if changed or refused:
         flat = _changed(flat, changed, list(refused))
-    meta = [bounded_meta(f, limits.meta) if f else "{}" for n, f in enumerate(fields) if n not in refused]
+    meta = None
+    if any(fields):
+        meta = [bounded_meta(f, limits.meta) if f else "{}" for n, f in enumerate(fields) if n not in refused]
     source_ids = [s for n, s in enumerate(batch.source_ids) if n not in refused] if refused else batch.source_ids
     return _table(source, source_ids, flat, meta), [refused[n] for n in sorted(refused)]
 
@@ -220,7 +251,8 @@ def bounded_meta(fields: dict[Any, Any], limit: int) -> str:
     return as_json({**kept, "cut": cut})
 
 
-def _table(source: Source, source_ids: list[str], flat: _Flat, meta: list[str]) -> pa.Table:
+def _table(source: Source, source_ids: list[bytes], flat: _Flat, meta: list[str] | None) -> pa.Table:
+    count = len(source_ids)
     contents, prompts = hashes(flat.offsets, flat.roles, flat.contents)
     turns = RECORD.field("turns").type
     roles = pa.DictionaryArray.from_arrays(numbers(flat.roles), strings(ROLES)).cast(pa.string())
@@ -229,12 +261,12 @@ def _table(source: Source, source_ids: list[str], flat: _Flat, meta: list[str]) 
         _ids(record_ids(source.name, source_ids, contents)),
         _ids(contents),
         prompts,
-        _same(source.name, len(meta)),
-        strings(source_ids),
-        _same(source.licence, len(meta)),
+        _same(source.name, count),
+        encoded(source_ids),
+        _same(source.licence, count),
         pa.ListArray.from_arrays(numbers(flat.offsets.astype(np.int32)), said, type=turns),
-        pa.ExtensionArray.from_storage(ID, pa.nulls(len(meta), pa.binary(16))),
-        strings(meta),
+        pa.ExtensionArray.from_storage(ID, pa.nulls(count, pa.binary(16))),
+        _same("{}", count) if meta is None else strings(meta),
     ]
     return pa.table(columns, schema=RECORD)
 

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from curation.ingest.fields import Shape, first, system
-from curation.ingest.turns import Fields, text
+from curation.ingest.thoughts import thinking
+from curation.ingest.turns import Fields, text, thought
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 LABELLED = re.compile(r"\s*[(\[（]?([A-Za-z])\s*[)\]）.．、:：]\s*")
@@ -33,11 +34,15 @@ REASONS = (
 
 
 def question(fields: Fields) -> Shape | None:
-    """Questions with options, contexts or rationales: GSM8K, MATH, CSQA, ARC, LogiQA, TabMWP, PubMedQA, Ape210K, GAOKAO."""
-    name = first(fields, QUESTIONS)
+    """Questions with options, contexts or rationales: GSM8K, MATH, CSQA, ARC, LogiQA, TabMWP, PubMedQA, Ape210K, GAOKAO.
+
+    Where a model thought and answered beside the right answer, its answer is the record's, and the right one the reference.
+    """
+    name, before = first(fields, QUESTIONS), thinking(fields)
     key = next((k for k in KEYS if fields.get(k) not in (None, "", [])), None)
     reason = next((r for r in REASONS if r != key and isinstance(fields.get(r), str) and fields[r].strip()), None)
-    if name is None or (key is None and reason is None):
+    own = before.answer if before else ""
+    if name is None or (key is None and reason is None and not own):
         return None
     stated, used = fields[name], {name, *([key] if key else []), *([reason] if reason else [])}
     listed, seen = options(stated if isinstance(stated, dict) else fields)
@@ -57,11 +62,15 @@ def question(fields: Fields) -> Shape | None:
     given = text(fields[context]) if context else ""
     if context == "table" and isinstance(fields.get("table_title"), str) and fields["table_title"]:
         given, used = f"{fields['table_title']}\n{given}", used | {"table_title"}
-    turns, before = system(fields)
-    said = reasoned(why, answer, stem)
+    turns, led = system(fields)
+    said = text(fields[own]) if own else reasoned(why, answer, stem)
+    said = thought(before.said, said) if before else said
     turns += [("user", asked(stem, given, listed)), ("assistant", said)]
-    extra = {"reference": answer} if reason and key else {}
-    return Shape(turns, used | before, extra)
+    used |= {n for n in (before.field, own) if n} if before else set()
+    if own and reason and key:
+        used -= {reason}
+    reference = answer or why if own else answer if reason and key else ""
+    return Shape(turns, used | led, {"reference": reference} if reference else {})
 
 
 def _key(value: Any, name: str, listed: list[tuple[str, str]]) -> str:

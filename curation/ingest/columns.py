@@ -1,4 +1,4 @@
-"""Lines of one plan (plain.py) → the columns of their turns, parsed by Arrow without a Python object for any row.
+"""Rows of one plan (plain.py) → the columns of their turns, without a Python object for any: lines that Arrow parses, and Parquet.
 
 Arrow's reader refuses what the rows' own readers have to judge (another field, a name that comes twice, half of a UTF-16
 pair); then None is returned and the lines are read one by one. Where other fields hold more than plain values, orjson reads those.
@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from curation.files import Lines
+from curation.files import Block, Cells, Lines
 from curation.files.lines import may_repeat
 from curation.ingest import plain
+from curation.ingest.thoughts import OPENED
 from curation.ingest.turns import ROLES as NAMES
 from curation.record import ROLES
 from curation.utf8 import integers, numbers
@@ -31,13 +32,13 @@ COLONS = (ord(":"), "：".encode()[-1])  # what a transcript up to the answer en
 
 
 class Columns(NamedTuple):
-    """Turns offsets[i]:offsets[i + 1] are line i's; `look` says which lines a reader has to see.
+    """Turns offsets[i]:offsets[i + 1] are row i's; `look` says which rows a reader has to see.
 
-    `own` (ids) and `fields` (for meta) are None where the lines have none.
+    `own` (ids) and `fields` (for meta) are None where the rows have none.
     """
 
     by: plain.Plan
-    own: list[Any] | None
+    own: pa.Array | None
     fields: list[dict[str, Any]] | None
     offsets: np.ndarray
     roles: np.ndarray
@@ -45,8 +46,55 @@ class Columns(NamedTuple):
     look: np.ndarray
 
 
-def columns(lines: Lines) -> Columns | None:
-    """Return the columns of lines that all follow one plan, else None."""
+def columns(block: Block) -> Columns | None:
+    """Return the columns of rows that all follow one plan, else None."""
+    return _of_lines(block) if isinstance(block, Lines) else _of_cells(block)
+
+
+def _of_cells(cells: Cells) -> Columns | None:
+    names = tuple(cells.batch.schema.names)
+    by = plain.plan(names) if len(set(names)) == len(names) else None
+    if by is None:
+        return None
+    types = {name: _turns_type(cells.batch.schema.field(name).type) for name in (by.talking,) if name}
+    types |= {name: pa.string() for name in (by.asking, by.given, by.answering) if name}
+    if by.own:
+        types[by.own] = pa.int64() if pa.types.is_signed_integer(cells.batch[by.own].type) else pa.string()
+    if any(not _may_cast(cells.batch[name], kind) for name, kind in types.items()):
+        return None
+    try:
+        cells.batch.validate(full=True)  # of UTF-8: a row that is none is for its reader to say
+    except pa.ArrowInvalid:
+        return None
+    table = pa.table({name: cells.batch[name].cast(kind) for name, kind in types.items()})
+    found = _talks(table, by) if by.talking else _tasks(table, by)
+    if found is None:
+        return None
+    own = _array(table, by.own) if by.own else None
+    return found._replace(own=own, fields=cells.batch.select(by.rest).to_pylist() if by.rest else None)
+
+
+def _turns_type(kind: pa.DataType) -> pa.DataType | None:
+    """Return the type of a column of turns that have two texts each and nothing else; None for any other type."""
+    held = kind.value_type if pa.types.is_list(kind) or pa.types.is_large_list(kind) else None
+    if held is None or not pa.types.is_struct(held) or held.num_fields != 2:
+        return None
+    fields = [held.field(i) for i in range(2)]
+    return pa.list_(pa.struct([(f.name, pa.string()) for f in fields])) if all(map(_is_text, fields)) else None
+
+
+def _is_text(column: pa.Array | pa.Field) -> bool:
+    return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
+
+
+def _may_cast(column: pa.Array, kind: pa.DataType | None) -> bool:
+    """Say whether a column is `kind` but for the width of its numbers or offsets, and has a value in every row."""
+    if kind is None or column.null_count:
+        return False
+    return _is_text(column) if pa.types.is_string(kind) else True
+
+
+def _of_lines(lines: Lines) -> Columns | None:
     try:
         first = orjson.loads(lines.data[: lines.data.find(b"\n")])
     except orjson.JSONDecodeError:
@@ -65,7 +113,7 @@ def columns(lines: Lines) -> Columns | None:
     found = _talks(table, by) if by.talking else _tasks(table, by)
     if found is None:
         return None
-    own = table.column(by.own).to_pylist() if by.own else None
+    own = _array(table, by.own) if by.own else None
     if by.rest and fields is None:
         fields = table.select(by.rest).to_pylist()
     return found._replace(own=own, fields=fields)
@@ -116,9 +164,10 @@ def _tasks(table: pa.Table, by: plain.Plan) -> Columns:
         given = _array(table, by.given)
         with_given = pc.greater(pc.binary_length(given), 0)
         blank = pc.or_(_blank(given), _blank(question))
-        look = integers(pc.and_(with_given, blank).cast(pa.uint8()), np.uint8) > 0
+        look = _flags(pc.and_(with_given, blank))
         question = pc.if_else(with_given, pc.binary_join_element_wise(question, given, "\n"), question)
-    look |= _ends_in(answer, MARK) | _ends_in(question, *COLONS)
+    question, answer = _trimmed(question), _trimmed(answer)
+    look |= _ends_in(answer, MARK) | _ends_in(question, *COLONS) | _thoughtful(answer)
     places = numbers(np.arange(2 * rows, dtype=np.int32).reshape(2, rows).T.reshape(-1))
     contents = pa.concat_arrays([question, answer]).take(places)
     roles = np.tile(np.array([ROLES.index("user"), ROLES.index("assistant")], np.uint8), rows)
@@ -142,20 +191,46 @@ def _talks(table: pa.Table, by: plain.Plan) -> Columns | None:
     offsets = np.concatenate([[0], np.cumsum(integers(pc.list_value_length(talks), np.int32), dtype=np.int64)])
     if not np.diff(offsets).all():
         return None
-    look = np.zeros(len(talks), np.bool_)
+    look, content = np.zeros(len(talks), np.bool_), _trimmed(content)
+    look[np.searchsorted(offsets, np.flatnonzero(_thoughtful(content)), "right") - 1] = True
     return Columns(by, None, None, offsets, codes[integers(coded.indices, np.int32)], content, look)
 
 
 def _array(table: pa.Table, name: str) -> pa.Array:
-    return table.column(name).chunk(0)  # there is a first line
+    return table.column(name).chunk(0)  # there is a first row
+
+
+def _trimmed(texts: pa.Array) -> pa.Array:
+    """Return texts without white space at their ends, as curation.normalise would, which then need not see them.
+
+    A text that may begin with indented code is left to it. What Arrow takes for white space is what str.strip does.
+    """
+    texts = pc.utf8_rtrim_whitespace(texts)
+    bare = pc.utf8_ltrim_whitespace(texts)
+    rows = np.flatnonzero(_flags(pc.less(pc.binary_length(bare), pc.binary_length(texts))))
+    if not len(rows):
+        return texts
+    those = texts.take(numbers(rows))
+    led = np.zeros(len(texts), np.uint8)
+    led[rows] = ~(_flags(pc.match_substring(those, "\n ")) | _flags(pc.match_substring(those, "\n\t")))
+    return pc.if_else(numbers(led).cast(pa.bool_()), bare, texts)
+
+
+def _flags(column: pa.BooleanArray) -> np.ndarray:
+    return np.asarray(integers(column.cast(pa.uint8()), np.uint8) > 0, np.bool_)
 
 
 def _blank(texts: pa.Array) -> pa.Array:
     return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(texts)), 0)
 
 
+def _thoughtful(texts: pa.Array) -> np.ndarray:
+    """Say which texts begin with marked thinking."""
+    return _flags(pc.starts_with(texts, OPENED))
+
+
 def _ends_in(texts: pa.StringArray, *marks: int) -> np.ndarray:
-    """Say which texts end in one of these bytes; one with white space after it is looked at anyway."""
+    """Say which texts end in one of these bytes."""
     ends = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
     data = np.frombuffer(texts.buffers()[2] or b"\0", np.uint8)
     last = data[np.maximum(ends[1:], 1) - 1]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from curation.ingest import choices, talks, tasks
 from curation.ingest.fields import IDS, SYSTEMS, asked
+from curation.ingest.thoughts import thinks, unmarked_thoughts
 from curation.ingest.turns import ROLES, led, unmarked
 from curation.record import Turn
 
@@ -23,7 +24,7 @@ ASKING, ANSWERING, TALKING = (
 TELLING = frozenset({
     *talks.CONVERSATIONS, *talks.PROMPTS, *talks.TEXTS, *tasks.INPUTS, *tasks.ANSWERS, *tasks.DEFINITIONS, *SYSTEMS,
     *choices.QUESTIONS, *choices.CONTEXTS, *choices.OPTIONS, *choices.KEYS, *choices.REASONS, *tasks.SCORES, "a", "b", "numbers",
-    "history", "chosen", "rejected", "replies", "role", "instances", "instructions", "outputs", "code", "title", "label", "reasoning_content",
+    "history", "chosen", "rejected", "replies", "role", "instances", "instructions", "outputs", "code", "title", "label",
 })  # fmt: skip
 PLANS = 4_096  # sets of field names that are remembered
 
@@ -43,7 +44,7 @@ class Plan(NamedTuple):
 def plan(names: tuple[str, ...]) -> Plan | None:
     """Return the plan for rows of these fields, or None where the readers have to look at each."""
     own = [n for n in IDS if n in names]
-    telling = {n for n in names if n.strip().lower() in TELLING}
+    telling = {n for n in names if (said := n.strip().lower()) in TELLING or thinks(said)}
     asking = next((n for n in ASKING if n in telling), "")
     answering = next((n for n in ANSWERING if n in telling), "")
     talking = next((n for n in TALKING if n in telling), "")
@@ -61,11 +62,12 @@ def plan(names: tuple[str, ...]) -> Plan | None:
 def turns(row: dict[str, Any], by: Plan) -> list[Turn] | None:
     """Return the turns of a row by its plan, or None where its values are not plain strings."""
     if by.talking:
-        return talk(row[by.talking])
+        found = talk(row[by.talking])
+        return unmarked_thoughts(found) if found else None
     question, answer = row[by.asking], row[by.answering]
     given = row[by.given] if by.given else ""
     if type(question) is str and type(answer) is str and type(given) is str:
-        return [*led(asked(question, given) if given else question), ("assistant", unmarked(answer))]
+        return unmarked_thoughts([*led(asked(question, given) if given else question), ("assistant", unmarked(answer))])
     return None
 
 

@@ -101,6 +101,14 @@ class Rows:
         count = self.given[digest] = self.given[digest] + 1
         return self.unique(f"{own}#{count}")
 
+    def unique_each(self, own: list[bytes]) -> list[bytes]:
+        """Return `unique` of each of many ids, given and returned as UTF-8; mostly they are all new."""
+        digests = list(map(xxhash.xxh3_64_intdigest, own))
+        if len(set(digests)) < len(digests) or not self.given.keys().isdisjoint(digests):
+            return [self.unique(one.decode()).encode() for one in own]
+        self.given.update(dict.fromkeys(digests, 1))
+        return own
+
     def _mapped(self, value: Any) -> Any:
         """Return a row whose fields have our names, as the user's mapping says; it must find at least one of them."""
         if not isinstance(value, dict):

@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from curation import files, shards
 from curation.engine import Engine, place
-from curation.files import Lines
+from curation.files import Block, Cells, Lines
 from curation.identity import code, digest, file_digest
 from curation.ingest import hub
-from curation.ingest.batch import Limits, Normaliser, line_records, records
+from curation.ingest.batch import Limits, Normaliser, block_records, records
 from curation.ingest.columns import Columns, columns
 from curation.ingest.rows import Quarantined, Read, Rows
 from curation.ingest.sources import OURS, Source, mapped
@@ -138,9 +138,9 @@ def _tables(unit: Unit, quarantine: _Quarantine, tally: _Tally) -> Iterator[pa.T
     rows = Rows(unit.source)
     for batch in _batches(unit.source, rows, tally):
         if isinstance(batch, tuple):
-            lines, found = batch
-            tally.rows, tally.read = tally.rows + lines.rows, tally.read + lines.rows
-            table, refused = line_records(lines, found, rows, unit.normaliser, limits)
+            block, found = batch
+            tally.rows, tally.read = tally.rows + block.rows, tally.read + block.rows
+            table, refused = block_records(block, found, rows, unit.normaliser, limits)
         else:
             tally.read += len(batch)
             table, refused = records(batch, unit.source, unit.normaliser, limits)
@@ -150,12 +150,12 @@ def _tables(unit: Unit, quarantine: _Quarantine, tally: _Tally) -> Iterator[pa.T
         gc.collect(0)
 
 
-def _batches(source: Source, rows: Rows, tally: _Tally) -> Iterator[list[Read | Quarantined] | tuple[Lines, Columns]]:
-    """Yield what a source's rows say, in order: as columns where lines allow it, else row by row."""
+def _batches(source: Source, rows: Rows, tally: _Tally) -> Iterator[list[Read | Quarantined] | tuple[Block, Columns]]:
+    """Yield what a source's rows say, in order: as columns where they allow it, else row by row."""
     batch: list[Read | Quarantined] = []
     chars = 0
     for item in files.read_blocks(source.path) if source.path else hub.read(source.hub):
-        if isinstance(item, Lines):
+        if isinstance(item, Lines | Cells):
             found = columns(item) if rows.planned else None
             if found is not None:
                 if batch:
@@ -163,7 +163,7 @@ def _batches(source: Source, rows: Rows, tally: _Tally) -> Iterator[list[Read | 
                     batch, chars = [], 0
                 yield item, found
                 continue
-        for row in files.jsonl(item) if isinstance(item, Lines) else (item,):
+        for row in files.each(item) if isinstance(item, Lines | Cells) else (item,):
             tally.rows += 1
             for one in rows.read(row):
                 batch.append(one)

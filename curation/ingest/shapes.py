@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from curation.ingest import choices, talks, tasks
+from curation.ingest.compared import compared
 from curation.ingest.fields import Shape
+from curation.ingest.thoughts import unmarked_thoughts
 from curation.ingest.turns import Fields, UnusableError, exchange
 
 READERS: dict[str, Callable[[Fields], Shape | None]] = {
@@ -17,6 +19,7 @@ READERS: dict[str, Callable[[Fields], Shape | None]] = {
     "moss": talks.moss,
     "tree": talks.tree,
     "preference": talks.preference,
+    "compared": compared,
     "instances": tasks.instances,
     "document": tasks.document,
     "instruction": tasks.instruction,
@@ -33,6 +36,12 @@ ANSWERS_OF = ("model_id", "question_id", "answer_id", "generator")  # fields of 
 
 def shape(value: Any, name: str = "auto") -> Shape:
     """Return what a row says; raises UnusableError where no reader knows it or its turns make no sense."""
+    found = _shape(value, name)
+    others = tuple((unmarked_thoughts(turns), extra) for turns, extra in found.others)
+    return found._replace(turns=unmarked_thoughts(found.turns), others=others)
+
+
+def _shape(value: Any, name: str) -> Shape:
     if isinstance(value, str):
         return _known(talks.speech({"text": value}), value)
     if isinstance(value, list):

@@ -9,7 +9,8 @@ from typing import Any
 from curation.ingest.choices import reasoned
 from curation.ingest.fields import Shape, asked, first, history, system
 from curation.ingest.talks import PROMPTS, reply
-from curation.ingest.turns import Fields, UnusableError, exchange, led, text, thought, unmarked
+from curation.ingest.thoughts import thinking
+from curation.ingest.turns import Fields, UnusableError, exchange, is_talk, led, text, thought, unmarked
 from curation.record import Turn
 
 INPUTS = ("input", "context", "inputs")
@@ -88,6 +89,7 @@ def answered(fields: Fields, turns: list[Turn], used: set[str]) -> Shape:
     name = _answer(fields, used)
     if name is None:
         return Shape(turns, used, {})
+    before = thinking(fields)
     value, rest = fields[name], list[Any]()
     if isinstance(value, list) and value and not (isinstance(value[0], dict) and "type" in value[0]):
         value, rest = _best(value)
@@ -96,13 +98,16 @@ def answered(fields: Fields, turns: list[Turn], used: set[str]) -> Shape:
         if not isinstance(value, dict) or value.keys() & {"role", "from"}
         else [("assistant", _said(value))]
     )
-    if len(said) == 1 and isinstance(fields.get("reasoning_content"), str):
-        said, used = [("assistant", thought(fields["reasoning_content"], said[0][1]))], used | {"reasoning_content"}
+    if before and len(said) == 1:
+        said, used = [("assistant", thought(before.said, said[0][1]))], used | {before.field}
     return Shape(turns + said, used | {name}, {f"other_{name}": rest} if rest else {})
 
 
 def _answer(fields: Fields, used: set[str]) -> str | None:
     """Return the field of the answer; a reasoning model's API calls it `content`."""
+    before = thinking(fields)
+    if before and before.answer and before.answer not in used:
+        return before.answer
     name = first(fields, ANSWERS if not used & TWOFOLD else tuple(n for n in ANSWERS if n not in used))
     return "content" if name is None and {"reasoning_content", "content"} <= fields.keys() else name
 
@@ -134,14 +139,14 @@ def pair(fields: Fields) -> Shape | None:
     name = first(fields, PROMPTS)
     if name is None and isinstance(fields.get("source"), str) and isinstance(fields.get("target"), str):
         name = "source"  # CoT Collection and translation pairs; elsewhere a source is where a row comes from
+    if name is None and is_talk(fields.get("context")):
+        name = "context"  # the talk up to the answer
     if name is None or _answer(fields, {name}) is None:
         return None
     turns, used = system(fields)
     past, seen = history(fields)
     said = fields[name]
-    turns += past + (
-        exchange(said)[0] if isinstance(said, list) and said and isinstance(said[0], dict) else led(text(said))
-    )
+    turns += past + (exchange(said)[0] if is_talk(said) else led(text(said)))
     if isinstance(fields.get("rationale"), str) and isinstance(fields.get("target"), str):
         said = reasoned(fields["rationale"], fields["target"], text(said))
         used |= seen | {name, "rationale", "target"}

@@ -82,6 +82,11 @@ def _part(part: Any) -> str:
     raise UnusableError("not_text", f"a content part of type {kind!r:.40}; only text can be trained on here")
 
 
+def is_talk(value: Any) -> bool:
+    """Say whether a value is a list of turns that are objects."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
 def exchange(said: list[Any]) -> tuple[list[Turn], list[Any]]:
     """Return the turns of a list of turns, pairs or bare strings, and each entry's other fields (None where there are none).
 
@@ -153,8 +158,10 @@ def _content(entry: dict[str, Any], key: str) -> str:
 
 
 def thought(reasoning: str, said: str) -> str:
-    """Return an answer with the reasoning before it, as reasoning models write it."""
-    return f"<think>\n{reasoning}\n</think>\n\n{said}" if reasoning.strip() else said
+    """Return an answer with the reasoning before it, as reasoning models write it; one that has its own already stays."""
+    if not reasoning.strip() or said.lstrip().startswith("<think>"):
+        return said
+    return f"<think>\n{reasoning}\n</think>\n\n{said}"
 
 
 def _call(call: Any) -> Any:

@@ -44,6 +44,9 @@ CAST = [
 ]
 CHOICES = [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}]
 
+THOUGHT = [(U, "q"), (A, "<think>\nr\n</think>\n\na")]
+MARKS = "<|begin_of_thought|>\n\nr\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\na\n\n<|end_of_solution|>"
+
 ROWS: dict[str, tuple[Any, list[tuple[str, str]]]] = {
     "a preference pair with the conversation over again": (
         {
@@ -76,6 +79,89 @@ ROWS: dict[str, tuple[Any, list[tuple[str, str]]]] = {
     "reasoning beside the output": (
         {"instruction": "q", "output": "a", "reasoning_content": "r"},
         [(U, "q"), (A, "<think>\nr\n</think>\n\na")],
+    ),
+    "a model's thinking and solution beside the right one": (
+        {
+            "problem": "q",
+            "deepseek_reasoning": "r",
+            "deepseek_solution": "a",
+            "ground_truth_solution": "x",
+            "domain": "math",
+            "source": "s",
+            "test_cases": None,
+            "starter_code": None,
+        },
+        THOUGHT,
+    ),
+    "an attempt with its trajectories": (
+        {
+            "question": "q",
+            "solution": "x",
+            "cot_type": "math",
+            "source_type": "s",
+            "metadata": "{}",
+            "cot": None,
+            "thinking_trajectories": ["r"],
+            "attempt": "a",
+        },
+        THOUGHT,
+    ),
+    "two models' attempts, the first of which is taken": (
+        {
+            "question": "q",
+            "solution": "x",
+            "gemini_thinking_trajectory": "r",
+            "gemini_attempt": "a",
+            "deepseek_thinking_trajectory": "r2",
+            "deepseek_attempt": "a2",
+        },
+        THOUGHT,
+    ),
+    "a complex chain of thought": ({"Question": "q", "Complex_CoT": "r", "Response": "a"}, THOUGHT),
+    "thinking beside the answer of a question with options": (
+        {"question": "q", "options": ["x", "y"], "answer": "B", "thinking": "r"},
+        [(U, "q\nA. x\nB. y"), (A, "<think>\nr\n</think>\n\nB. y")],
+    ),
+    "thinking that the answer begins with": (
+        {"prompt": "q", "thinking": "r", "response": "<think>\nr\n</think>\n\na"},
+        THOUGHT,
+    ),
+    "a switch that is called thinking": ({"prompt": "q", "thinking": True, "response": "a"}, QA),
+    "marked thoughts, and the system prompt that asks for them": (
+        {
+            "system": "Think: <|begin_of_thought|> {thought} <|end_of_thought|> Solve: <|begin_of_solution|> {solution} <|end_of_solution|>",
+            "conversations": [{"from": "user", "value": "q"}, {"from": "assistant", "value": MARKS}],
+        },
+        [(S, "Think: <think> {thought} </think> Solve:  {solution}"), *THOUGHT],
+    ),
+    "marked thoughts in a plain answer": ({"instruction": "q", "output": MARKS}, THOUGHT),
+    "marked thoughts that were cut off": (
+        {"instruction": "q", "output": "<|begin_of_thought|>\n\nr"},
+        [(U, "q"), (A, "<|begin_of_thought|>\n\nr")],
+    ),
+    "two responses of which the first is preferred": (
+        {
+            "domain": "code",
+            "language": "python",
+            "context": [
+                {"role": "user", "content": "q0"},
+                {"role": "assistant", "content": "a0"},
+                {"role": "user", "content": "q"},
+            ],
+            "response1": "a",
+            "response2": "b",
+            "overall_preference": -2,
+            "individual_preference": [{"score": -2, "reasoning": "why", "feedback1": "f", "feedback2": "g"}],
+        },
+        [(U, "q0"), (A, "a0"), *QA],
+    ),
+    "two responses of which the second is preferred": (
+        {"prompt": "q", "response_1": "b", "response_2": "a", "preference_strength": 1},
+        QA,
+    ),
+    "a response to the talk in the context": (
+        {"context": [{"role": "user", "content": "q"}], "response": "a", "feedback": ["f"]},
+        QA,
     ),
     "text in Llama 2's template": (
         {"text": "<s>[INST] <<SYS>>\ns\n<</SYS>>\n\nq [/INST] a </s><s>[INST] q2 [/INST] a2 </s>"},
@@ -338,6 +424,32 @@ def test_everything_else_of_a_row_is_in_meta() -> None:
     assert kept({"instruction": "q", "output": ["a", "b"], "Source": "x", "n": 2**70})["meta"] == {
         "Source": "x", "n": 2**70, "other_output": ["b"],
     }  # fmt: skip
+
+
+def test_the_right_answer_beside_a_models_own_is_its_reference() -> None:
+    row = {
+        "question": "q",
+        "solution": "x",
+        "cot": None,
+        "thinking_trajectories": ["r"],
+        "attempt": "a",
+        "source_type": "s",
+    }
+    assert kept(row)["meta"] == {"reference": "x", "cot": None, "source_type": "s"}
+    row = {"problem": "q", "deepseek_reasoning": "r", "deepseek_solution": "a", "ground_truth_solution": "x"}
+    assert kept(row)["meta"] == {"ground_truth_solution": "x"}
+    row = {"question": "q", "solution": "long", "answer": "7", "model_reasoning": "r", "model_answer": "a"}
+    assert kept(row)["meta"] == {"reference": "7", "solution": "long"}
+
+
+def test_the_rejected_of_two_responses_is_in_meta_and_of_two_equal_ones_the_first_stands() -> None:
+    row = {"context": [{"role": "user", "content": "q"}], "response1": "a", "response2": "b"}
+    assert kept({**row, "overall_preference": -1})["meta"] == {"overall_preference": -1, "rejected": "b"}
+    second = kept({**row, "overall_preference": 3})
+    assert (second["turns"], second["meta"]["rejected"]) == ([(U, "q"), (A, "b")], "a")
+    equal = kept({**row, "overall_preference": 0})
+    assert (equal["turns"], equal["meta"]) == (QA, {"overall_preference": 0, "other_response1": ["b"]})
+    assert reason({**row, "overall_preference": None}) == "unknown_format"
 
 
 def test_meta_is_bounded_and_names_what_was_cut_and_never_cuts_the_tools() -> None:

@@ -7,7 +7,9 @@ import os
 import shutil
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,10 +18,11 @@ from curation.engine import Engine
 from curation.files import Lines
 from curation.identity import file_digest
 from curation.ingest import Normaliser, Settings, Source, hub, key, plain, resolve, run
-from curation.ingest.batch import Limits, line_records, records
+from curation.ingest.batch import Limits, block_records, records
 from curation.ingest.columns import columns
 from curation.ingest.rows import Rows
 from curation.ingest.shapes import shape
+from curation.ingest.thoughts import CLOSED, OPENED
 from curation.normalise import normalise, unsettled
 from curation.record import QUARANTINE, RECORD
 
@@ -231,18 +234,81 @@ LONGER = [
 ]
 
 
-@pytest.mark.parametrize("lines", [ODD, TALKS, GIVEN, MORE, LONGER])
-def test_lines_read_as_columns_become_the_records_that_they_become_one_by_one(tmp_path: Path, lines: list[str]) -> None:
+SPACES = [chr(code) for code in range(0x3100) if chr(code).isspace()]
+TEXTS = [
+    f"{before}q{after}" for space in SPACES for before, after in ((space, ""), ("", space), (f" {space}", f"{space}\n"))
+]
+TEXTS += [
+    " a\n b",
+    "\n \n\ta\n\tb\n",
+    "\u3000a\nb",
+    " a\nb",
+    " \ta\r\n b",
+    " a\x0b b",
+    "\n\u200b a\n\u200b b ",
+    "a:　",
+    "a</s> \n",
+    " ",
+]
+BLANKS = [json.dumps({"id": str(n % 50), "instruction": said, "output": said}) for n, said in enumerate(TEXTS)]
+BLANK_TALKS = [
+    json.dumps({"messages": [{"role": "user", "content": said}, {"role": "assistant", "content": said}]})
+    for said in TEXTS
+]
+THOUGHTS = [
+    json.dumps({"instruction": "q", "output": f" {OPENED} r {CLOSED} a"}),
+    json.dumps({"instruction": "q", "output": f"a {OPENED} r {CLOSED} b"}),
+]
+THOUGHTFUL = [
+    json.dumps({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": said}]})
+    for said in ("a", f"{OPENED} r {CLOSED} a", f"\n{OPENED} r")
+]
+COLUMNS = [ODD, TALKS, GIVEN, MORE, LONGER, BLANKS, BLANK_TALKS, THOUGHTS, THOUGHTFUL]
+
+
+@pytest.mark.parametrize("lines", COLUMNS)
+def test_lines_read_as_columns_become_the_records_that_they_become_one_by_one(lines: list[str]) -> None:
     whole = Lines("f", 1, len(lines), "".join(line + "\n" for line in lines).encode())
-    found = columns(whole)
+    assert_columns_say_what_rows_say(whole)
+
+
+def assert_columns_say_what_rows_say(block: files.Block) -> None:
+    found = columns(block)
     assert found is not None
     source, limits = Source(name="s"), Limits(1_000, 300)
-    table, refused = line_records(whole, found, Rows(source), NORMALISER, limits)
+    table, refused = block_records(block, found, Rows(source), NORMALISER, limits)
     rows = Rows(source)
-    read = [one for row in files.jsonl(whole) for one in rows.read(row)]
+    read = [one for row in files.each(block) for one in rows.read(row)]
     slow, refused_slowly = records(read, source, NORMALISER, limits)
     assert table.to_pylist() == slow.to_pylist()
     assert refused == refused_slowly
+
+
+@pytest.mark.parametrize("lines", [lines for lines in COLUMNS if lines != LONGER])
+def test_parquet_read_as_columns_becomes_the_records_that_its_rows_become_one_by_one(lines: list[str]) -> None:
+    batch = pa.RecordBatch.from_pylist([json.loads(line) for line in lines])
+    assert_columns_say_what_rows_say(files.Cells("f", 1, len(lines), batch))
+    assert_columns_say_what_rows_say(files.Cells("f", 2, len(lines) - 1, batch.slice(1)))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"instruction": "q", "output": None},
+        {"instruction": "q", "output": ["a"]},
+        {"instruction": "q", "output": b"a"},
+        {"messages": []},
+        {"messages": [{"role": "user", "content": "q", "weight": 0}]},
+        {"messages": [{"role": "user", "content": None}]},
+        {"messages": [None]},
+        {"messages": None},
+        {"id": None, "prompt": "q", "response": "a"},
+        {"id": 0.5, "prompt": "q", "response": "a"},
+        {"question": "q", "answer": "a"},
+    ],
+)
+def test_parquet_that_one_plan_cannot_read_is_left_to_the_readers(row: dict[str, Any]) -> None:
+    assert columns(files.Cells("f", 1, 1, pa.RecordBatch.from_pylist([row]))) is None
 
 
 @pytest.mark.parametrize(
