@@ -44,7 +44,7 @@ class Endpoint:
     session: aiohttp.ClientSession
     alive: bool = False
     checked: float = 0.0  # monotonic time at which the last health check began
-    misfit: bool = False  # refused the key or the model under way: not asked again in this run
+    lost: bool = False  # refused the key or the model under way, or ended for good: not asked again in this run
     missed: int = 0  # health checks in a row
     answered: float = 0.0  # monotonic time of its last reply
     under_way: int = 0
