@@ -34,9 +34,13 @@ def test_ways_to_write_one_answer_are_equal_and_near_misses_are_not(case: dict[s
     assert equal(case["reference"], case["answer"], symbolic).equal is case["equal"]
 
 
-def test_percentages_are_no_bare_numbers(symbolic: Symbolic) -> None:
+def test_a_percentage_equals_a_bare_number_only_where_the_reference_is_one_above_one(symbolic: Symbolic) -> None:
     assert equal("5%", "0.05", symbolic) == (True, "percent")
     assert equal("5%", "5", symbolic) == (False, "percent")
+    assert equal("25", "25%", symbolic) == (True, "percent")
+    assert equal("25 kg", "25%", symbolic) == (False, "percent")
+    assert equal("0.25", "0.25%", symbolic) == (False, "percent")
+    assert equal("1", "1%", symbolic) == (False, "percent")
 
 
 def test_a_rounded_reference_takes_the_exact_answer_but_an_exact_one_no_coarse_rounding(symbolic: Symbolic) -> None:
