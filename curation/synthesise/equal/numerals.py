@@ -77,6 +77,7 @@ def _chinese_plain(text: str) -> Fraction | None:
 def _chinese_whole(text: str) -> int:
     if not any(c in _SMALL or c in _LARGE for c in text):  # read out digit by digit: 二〇二四
         return int("".join(str(_DIGITS[c]) for c in text))
+    text = f"一{text}" if text[0] in _LARGE else text  # 万分之五
     total, section, digit, below = 0, 0, 0, 1  # below: what a last digit without a place counts, 三百五 is 350
     for char in text:
         if char in _DIGITS:

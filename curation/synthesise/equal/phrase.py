@@ -10,6 +10,7 @@ _DAYS = ("monday|mon", "tuesday|tues?", "wednesday|wed", "thursday|thurs?", "fri
 _PHRASES: dict[str, str] = {
     "none": rf"∅|\\emptyset|\\varnothing|{{}}|\\{{\\}}|(?:the)?emptyset|空集|no{_SOLUTIONS}|doesnotexist|dne|(?:无|没有|不存在){_ZH_SOLUTION}"
     rf"|{_ZH_SOLUTION}?不存在|无解",
+    "infinity": r"\+?(?:∞|\\infty|infinity)|正无穷大?",
     "infinite": rf"(?:an)?(?:infinitelymany|infinite(?:numberof)?){_SOLUTIONS}?|无数(?:个|多个|组)?{_ZH_SOLUTION}?|无[穷限]多?(?:个|组)?{_ZH_SOLUTION}?",
     "reals": r"(?:allreal(?:number)?s?|(?:setof)?(?:all)?realnumbers|(?:全体|任意|一切|所有)实数|实数集|(?:[a-z](?:∈|\\in))?(?:r|ℝ|\\mathbb{?r}?)"
     r"|\(-(?:∞|\\infty),\+?(?:∞|\\infty)\))",

@@ -174,7 +174,7 @@ def _digits(text: str) -> Quantity | None:
         if tail.startswith(scale) and not measures(tail) and not (scale.isascii() and tail[len(scale) :][:1].isalpha()):
             value, tail = value * factor, tail.removeprefix(scale).strip()
             break
-    tail = re.sub(r"^\((.{1,12})\)$", r"\1", tail)
+    tail = re.sub(r"^([ap]\.?m\b\.?).*", r"\1", re.sub(r"^\((.{1,12})\)$", r"\1", tail))  # 5 am on the next day
     if tail and not _is_unit(tail, glued=not body[match.end() :][:1].isspace()):
         return None
     places = len(match["plain"].partition(".")[2]) if match["plain"] and not match["exponent"] else None
@@ -185,7 +185,7 @@ def _is_unit(tail: str, *, glued: bool) -> bool:
     """Tell a unit or a noun from the rest of an expression: 3x, 2i and 5 sin t are no numbers."""
     if measures(tail) or tail in {"st", "nd", "rd", "th"}:
         return True
-    if _NO_UNIT.search(tail) or (glued and re.fullmatch(r"[a-z]{1,2}", tail)) or re.fullmatch(r"[a-z]", tail):
+    if _NO_UNIT.search(tail) or re.match(r"/?[a-z]{1,2}(?![a-z])" if glued else r"[a-z](?![a-z])|/", tail):
         return False
     return bool(_TAIL_EN.fullmatch(tail) or _TAIL_ZH.fullmatch(tail))
 
@@ -274,7 +274,7 @@ def _only_number_in_sentence(text: str) -> Quantity | None:
     before, after = text[: match.start()], text[match.end() :].strip()
     if _SENTENCE_BAR.search(f"{before}0{after.removeprefix('%')}"):
         return None
-    if before and not re.search(r"[\s\u4e00-\u9fff:]$", before):
+    if re.match(r"/\s*\w", after) or (before and not re.search(r"[\s\u4e00-\u9fff:]$", before)):
         return None
     unit = re.match(r"[a-z°][a-z°^²³/\d]*|[\u4e00-\u9fff]{1,4}", after)
     if unit and not _is_unit(unit[0], glued=text[match.end()] != " "):
@@ -294,7 +294,8 @@ def same(reference: Quantity, answer: Quantity) -> tuple[bool, str]:
         if right.percent and left.value == right.value and abs(left.value) > 1 and not left.unit:
             return True, "percent"  # "what percent …?" 25, as GSM8K notes it
         left, right = (_share(side) if side.percent else side for side in (left, right))  # 5% is no 5
-        return _close(left.value, right.value) or rounds(left, right), "percent"
+        rounded = (left.places is None or right.places is None) and rounds(left, right)  # 1/3 is 33.33%, .22 not 22.35%
+        return _close(left.value, right.value) or rounded, "percent"
     options = measures(left.unit), measures(right.unit)
     if options[0] and options[1] and left.unit != right.unit:
         pairs = [(a[1], b[1]) for a in options[0] for b in options[1] if a[0] == b[0]]

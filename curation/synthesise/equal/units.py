@@ -17,7 +17,7 @@ _DIMENSIONS: dict[str, dict[str, Fraction | int]] = {
         "yd yard yards": Fraction(9144, 10000), "mi mile miles 英里": Fraction(1609344, 1000), "里": 500,
     },
     "mass": {
-        "kg 千克 公斤 kilogram kilograms": 1, "g 克 gram grams": Fraction(1, 1000),
+        "kg 千克 公斤 kilogram kilograms": 1, "g gm gms 克 gram grams": Fraction(1, 1000),
         "吨 ton tons tonne tonnes": 1000, "斤": Fraction(1, 2), "两": Fraction(1, 20), "mg 毫克": Fraction(1, 10**6),
         "lb lbs pound pounds 磅": Fraction(45359237, 10**8), "oz ounce ounces": Fraction(45359237, 16 * 10**8),
     },
