@@ -112,6 +112,10 @@ def test_calculations_are_worked_out_exactly_and_nothing_else_is(text: str, valu
     [
         ("48/2 = 24\n48+24 = 72\n#### 72", "72"),
         (r"so we get $\boxed{\frac{9}{7}}$.", r"\frac{9}{7}"),
+        (
+            r"it matches \boxed{D: \left\{\begin{array}{l}{x=1}\\{y=2}\end{array}\right.}",
+            r"D: \left\{\begin{array}{l}{x=1}\\{y=2}\end{array}\right",
+        ),
         (r"First \boxed{3}. Then we find $\boxed{5}$ and $\boxed{6}$", "5, 6"),
         ("Adding up, the answer is 3.5. That was easy", "3.5"),
         ("2240-1120 = 1120 The final answer: (C).", "C"),
