@@ -14,13 +14,13 @@ from curation.synthesise.equal.clock import clock, unreduced
 from curation.synthesise.equal.numerals import based
 from curation.synthesise.equal.phrase import phrase
 from curation.synthesise.equal.plain import bare
-from curation.synthesise.equal.quantity import quantity, same
+from curation.synthesise.equal.quantity import opposed, quantity, same
 from curation.synthesise.equal.structure import compare, structure
 from curation.synthesise.equal.symbolic import Compare, latex
 
 LONGEST = 400  # characters of a final answer; longer ones are compared as text
 DEPTH = 5  # of parts within parts
-_MATHS = re.compile(r"[\\^_=+*/<>\[\](),|-]|\d|^[a-z]$|√|π|∞", re.IGNORECASE)
+_MATHS = re.compile(r"[\\^_=+*/<>\[\](),|-]|\d|^[a-z]$|√|π|∞|[θαβ]", re.IGNORECASE)
 _ARTICLES = re.compile(r"\b(?:the|a|an)\b")
 
 
@@ -53,7 +53,8 @@ def _compare(left: str, right: str, symbolic: Compare, depth: int) -> Equal:  # 
         return special
     quantities = quantity(left), quantity(right)
     if quantities[0] and quantities[1]:
-        return Equal(*same(quantities[0], quantities[1]))
+        equal, method = same(quantities[0], quantities[1])
+        return Equal(equal and not opposed(left, right), method)
     truths = truth(left), truth(right)
     if truths[0] is not None and truths[1] is not None:
         return Equal(truths[0] == truths[1], "truth")

@@ -50,8 +50,8 @@ def clock(text: str) -> Clock | None:
         return _clock(int(match["hour"]), int(match["minute"] or 0), mark, colon=not mark)
     if match := _HAN.fullmatch(text):
         hour, minute = _number(match["hour"]), _minute(match["rest"] or "")
-        if hour is None or minute is None or (match["name"] == "时" and not match["rest"] and not match["half"]):
-            return None  # 3时 may be three hours
+        if hour is None or minute is None:
+            return None
         return _clock(hour, minute, match["half"] or "")
     if (match := _SPOKEN.fullmatch(text)) and (named := _number(match["hour"])) is not None:
         part = 30 if match["part"] == "half" else 15

@@ -137,6 +137,7 @@ def _ordinal(words: list[str]) -> Fraction | None:
 def _english_whole(words: list[str]) -> Fraction | None:
     if words in (["twice"], ["two", "times"]):
         return Fraction(2)
+    words = words[len(words) > 1 and words[0] == "a" and words[1] in _EN_SCALES :]  # a hundred
     total, section = 0, 0
     for word in words:
         if word in _EN:

@@ -185,7 +185,7 @@ def _is_unit(tail: str, *, glued: bool) -> bool:
     """Tell a unit or a noun from the rest of an expression: 3x, 2i and 5 sin t are no numbers."""
     if measures(tail) or tail in {"st", "nd", "rd", "th"}:
         return True
-    if _NO_UNIT.search(tail) or re.match(r"/?[a-z]{1,2}(?![a-z])" if glued else r"[a-z](?![a-z])|/", tail):
+    if _NO_UNIT.search(tail) or re.match(r"/?[a-z]{1,2}(?![a-z])" if glued else r"[a-z](?![a-z'’])|/", tail):
         return False
     return bool(_TAIL_EN.fullmatch(tail) or _TAIL_ZH.fullmatch(tail))
 
@@ -215,7 +215,7 @@ def _words(text: str) -> Quantity | None:
             tail = text[cut:].strip()
             if tail.startswith("打"):
                 value, tail = value * 12, tail[1:]
-            if tail and chinese(tail[0]) is not None and not measures(tail):
+            if re.search(r"\d", tail) or (tail and chinese(tail[0]) is not None and not measures(tail)):
                 return None  # a number goes on that is none: 八百元五
             if tail.startswith("个半") and (measures(tail[2:]) or tail == "个半"):
                 value, tail = value + Fraction(1, 2), tail[2:]
@@ -303,6 +303,26 @@ def same(reference: Quantity, answer: Quantity) -> tuple[bool, str]:
     if _close(left.value, right.value):
         return True, "number"
     return rounds(left, right), "rounded"
+
+
+_OPPOSED = [
+    (
+        "增加|上升|提高|涨|盈利|赚|profit|gain|increase|rise|rose|more",
+        "减少|下降|降低|跌|亏|赔|loss|lost|decrease|fall|fell|less",
+    ),
+    ("零上|above", "零下|below"),
+]
+_HEADING = re.compile(r"[东南西北]偏?[东南西北]")
+
+
+def opposed(left: str, right: str) -> bool:
+    """Say whether the words around two numbers exclude each other: 5% profit and 5% loss, 东偏北30° and 西偏北30°."""
+    for pair in _OPPOSED:
+        said = [[bool(re.search(word, text, re.IGNORECASE)) for word in pair] for text in (left, right)]
+        if [True, False] in said and [False, True] in said:
+            return True
+    headings = _HEADING.findall(left), _HEADING.findall(right)
+    return bool(headings[0] and headings[1] and headings[0] != headings[1])
 
 
 def _share(percent: Quantity) -> Quantity:
