@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import resource
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,11 +18,10 @@ import aiohttp
 from loguru import logger
 
 from curation.client.contract import Connection, Read, Sink
-from curation.client.endpoint import CUT, HTTP, Endpoint, Failed, Misfit, Refused
+from curation.client.endpoint import CUT, HTTP, Endpoint, Failed, Misfit, Refused, make_room
 from curation.client.work import GUILTY, Job, Question, Work
 from curation.server import Ended
 
-FILES = 65_536  # open files wanted: 1,000 endpoints at 64 requests each
 MAX_WAIT = 30.0  # seconds between two attempts, before jitter
 TOLERATED = 2  # health checks in a row that a server with work may miss
 HOPELESS = 20  # questions in a row that no endpoint answered: after `patience` seconds of that a run ends
@@ -35,7 +33,7 @@ async def ask(questions: Iterable[Question], settings: Connection, sink: Sink, r
     Raises ConnectionError when no endpoint answers (at the start, or for `patience` seconds), RuntimeError when all have
     `ended` for good, and ValueError when an endpoint does not serve the model, or the first replies all are refusals.
     """
-    _make_room()
+    make_room()
     token = os.environ.get(settings.api_key_env, "") or "none"
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
@@ -50,14 +48,6 @@ async def ask(questions: Iterable[Question], settings: Connection, sink: Sink, r
         except* (RuntimeError, ValueError, OSError) as errors:
             raise _first(errors) from None
         fleet.close()
-
-
-def _make_room() -> None:
-    """Raise this process's soft limit of open files: each request under way is a connection."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _first(error: BaseException) -> BaseException:

@@ -1,7 +1,7 @@
 """Says whether an answer equals a reference: choices, quantities (zh and en), lists and intervals, expressions, short text.
 
 `python -m curation.synthesise.equal < pairs.jsonl` runs the same code on `{"reference": …, "answer": …}` lines.
-Reading order: plain, choice, phrase, numerals, units, clock, quantity, structure, symbolic.
+Reading order: plain, choice, phrase, numerals, units, clock, same, quantity, structure, symbolic.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from curation.synthesise.equal.clock import clock, unreduced
 from curation.synthesise.equal.numerals import based
 from curation.synthesise.equal.phrase import phrase
 from curation.synthesise.equal.plain import bare
-from curation.synthesise.equal.quantity import opposed, quantity, same
+from curation.synthesise.equal.quantity import quantity
+from curation.synthesise.equal.same import opposed, same
 from curation.synthesise.equal.structure import compare, structure
 from curation.synthesise.equal.symbolic import Compare, latex
 
