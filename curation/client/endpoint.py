@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -13,6 +14,7 @@ import orjson
 
 HEALTH_TIMEOUT = 10.0  # seconds for one health check
 TEXT_LIMIT = 300  # characters of a server's complaint that are kept
+FILES = 65_536  # open files wanted: 1,000 endpoints at 64 requests each
 BODY_LIMIT = 64 << 20  # bytes of a reply; a longer one is garbage
 RETRY_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 MISFIT_STATUS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
@@ -44,7 +46,7 @@ class Endpoint:
     session: aiohttp.ClientSession
     alive: bool = False
     checked: float = 0.0  # monotonic time at which the last health check began
-    misfit: bool = False  # refused the key or the model under way: not asked again in this run
+    lost: bool = False  # refused the key or the model under way, or ended for good: not asked again in this run
     missed: int = 0  # health checks in a row
     answered: float = 0.0  # monotonic time of its last reply
     under_way: int = 0
@@ -135,3 +137,11 @@ class Endpoint:
             if len(data) > BODY_LIMIT:
                 raise Failed(f"{self.url}: a reply of more than {BODY_LIMIT >> 20} MiB")
         return bytes(data)
+
+
+def make_room() -> None:
+    """Raise this process's soft limit of open files: each request under way is a connection."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import resource
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,44 +18,36 @@ import aiohttp
 from loguru import logger
 
 from curation.client.contract import Connection, Read, Sink
-from curation.client.endpoint import CUT, HTTP, Endpoint, Failed, Misfit, Refused
+from curation.client.endpoint import CUT, HTTP, Endpoint, Failed, Misfit, Refused, make_room
 from curation.client.work import GUILTY, Job, Question, Work
+from curation.server import Ended
 
-FILES = 65_536  # open files wanted: 1,000 endpoints at 64 requests each
 MAX_WAIT = 30.0  # seconds between two attempts, before jitter
 TOLERATED = 2  # health checks in a row that a server with work may miss
 HOPELESS = 20  # questions in a row that no endpoint answered: after `patience` seconds of that a run ends
 
 
-async def ask(questions: Iterable[Question], settings: Connection, sink: Sink, read: Read) -> None:
+async def ask(questions: Iterable[Question], settings: Connection, sink: Sink, read: Read, ended: Ended = dict) -> None:
     """Ask every question and hand what becomes of it to `sink`.
 
-    Raises ConnectionError when no endpoint answers (at the start, or for `patience` seconds) and ValueError when an
-    endpoint does not serve the model, or the first replies all are refusals.
+    Raises ConnectionError when no endpoint answers (at the start, or for `patience` seconds), RuntimeError when all have
+    `ended` for good, and ValueError when an endpoint does not serve the model, or the first replies all are refusals.
     """
-    _make_room()
+    make_room()
     token = os.environ.get(settings.api_key_env, "") or "none"
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         timeout=aiohttp.ClientTimeout(total=settings.timeout),
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     ) as session:
-        fleet = _Fleet(Work(questions), settings, sink, read, session)
+        fleet = _Fleet(Work(questions), settings, sink, read, ended, session)
         await fleet.open()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(fleet.grow(group))
-        except* (ConnectionError, ValueError, OSError) as errors:
+        except* (RuntimeError, ValueError, OSError) as errors:
             raise _first(errors) from None
         fleet.close()
-
-
-def _make_room() -> None:
-    """Raise this process's soft limit of open files: each request under way is a connection."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _first(error: BaseException) -> BaseException:
@@ -69,9 +60,10 @@ class _Fleet:
     """The endpoints at work on one run."""
 
     def __init__(
-        self, work: Work, settings: Connection, sink: Sink, read: Read, session: aiohttp.ClientSession
+        self, work: Work, settings: Connection, sink: Sink, read: Read, ended: Ended, session: aiohttp.ClientSession
     ) -> None:
         self.work, self.settings, self.sink, self.read, self.session = work, settings, sink, read, session
+        self.ended = ended
         self.endpoints: dict[str, Endpoint] = {}
         self.well = time.monotonic()  # when an endpoint was last known to be
         self.unanswered = 0  # since the last answer
@@ -108,11 +100,26 @@ class _Fleet:
         while not await self._over(self.settings.health_seconds):
             new = self._find()
             tasks += [group.create_task(self._serve(e)) for e in new]
+            self._give_up()
             now = time.monotonic()
             if any(e.alive for e in self.endpoints.values()):
                 self.well = now
             elif now - self.well > self.settings.patience:
                 raise ConnectionError(self._nobody())
+
+    def _give_up(self) -> None:
+        """Ask those no more that have ended for good; raises RuntimeError, with the ends of their logs, where none is left."""
+        ended = self.ended()
+        for url in ended.keys() & self.endpoints.keys():
+            endpoint = self.endpoints[url]
+            if not endpoint.lost:
+                endpoint.alive, endpoint.lost, endpoint.said = False, True, "ended for good"
+                logger.error(f"{url} has ended for good and is asked no more; {ended[url]}")
+        if ended and all(endpoint.lost for endpoint in self.endpoints.values()):
+            last = "\n".join(f"{url}: {log}" for url, log in ended.items())
+            raise RuntimeError(
+                f"no server is left, and answers so far are kept: run again when this is mended.\n{last}"
+            )
 
     def _nobody(self) -> str:
         said = "; ".join(f"{e.url} ({e.said})" for e in self.endpoints.values()) or "none is configured or known yet"
@@ -131,7 +138,7 @@ class _Fleet:
 
     async def _serve(self, endpoint: Endpoint) -> None:
         """Keep an endpoint's slots at work while it is well; look for it now and then while it is not."""
-        while not self.work.finished.is_set() and not endpoint.misfit:
+        while not self.work.finished.is_set() and not endpoint.lost:
             if endpoint.alive:
                 slots = [asyncio.create_task(self._slot(endpoint)) for _ in range(self.settings.concurrency)]
                 try:
@@ -196,7 +203,7 @@ class _Fleet:
         except Misfit as error:
             if self.refusals is not None:  # nobody has answered anything yet: the configuration is wrong
                 raise ValueError(f"{error}; check the URL (it ends in /v1), the key and the model") from error
-            endpoint.alive, endpoint.misfit, endpoint.said = False, True, str(error)
+            endpoint.alive, endpoint.lost, endpoint.said = False, True, str(error)
             return False, False
         except aiohttp.ClientConnectorError as error:  # nobody listens there: the question was never sent
             endpoint.alive, endpoint.said = False, str(error)

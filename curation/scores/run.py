@@ -156,8 +156,8 @@ def _ask(root: Path, parts: Sequence[_Part], settings: Settings, journal: Journa
         return
     with tqdm(total=total, desc=STAGE, unit=" records", mininterval=0.5, dynamic_ncols=True) as bar:
         answers = _Answers(journal, bar)
-        with reach(settings.endpoints, settings.server, settings.model, root / STAGE / "server") as reached:
-            asyncio.run(ask(chain([one], questions), settings.model_copy(update=reached), answers, read))
+        with reach(settings.endpoints, settings.server, settings.model, root / STAGE / "server") as (reached, ended):
+            asyncio.run(ask(chain([one], questions), settings.model_copy(update=reached), answers, read, ended))
 
 
 def _questions(part: _Part, settings: Settings, journal: Journal) -> Iterator[Question]:

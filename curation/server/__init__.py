@@ -5,7 +5,7 @@ file each: a Slurm or Ray rank that does this joins every run whose `endpoints` 
 serve, guard.
 """
 
-from curation.server.serve import reach, serve
+from curation.server.serve import Ended, Servers, reach, serve
 from curation.server.settings import Server
 
-__all__ = ["Server", "reach", "serve"]
+__all__ = ["Ended", "Server", "Servers", "reach", "serve"]

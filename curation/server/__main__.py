@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from curation.server.serve import serve
 from curation.server.settings import Server
 from curation.shards import write_atomic
 
+LOOK_SECONDS = 1.0
+
 
 def main(pairs: list[str]) -> int:
-    """Serve; returns 2 for keys that are none."""
+    """Serve; returns 2 for keys that are none, 1 where every server has died as often as it may be restarted."""
     given: dict[str, Any] = dict(pair.partition("=")[::2] for pair in pairs)
     folder, name = Path(given.pop("folder", "urls")), given.pop("name", "")
     for key in ("args", "gpus"):
@@ -39,13 +42,17 @@ def main(pairs: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     rank = os.environ.get("SLURM_PROCID") or str(os.getpid())
     with ExitStack() as stack:
-        urls = stack.enter_context(serve(settings, name or Path(settings.model).name, folder / "logs" / rank))
-        for number, url in enumerate(urls):
-            path = folder / f"{socket.gethostname()}-{rank}-{number}.url"
-            write_atomic(path, url.encode())
+        servers = stack.enter_context(serve(settings, name or Path(settings.model).name, folder / "logs" / rank))
+        files = {url: folder / f"{socket.gethostname()}-{rank}-{at}.url" for at, url in enumerate(servers.urls)}
+        for url, path in files.items():
             stack.callback(path.unlink, missing_ok=True)
-        signal.pause()
-    return 0
+            write_atomic(path, url.encode())
+        while len(ended := servers.ended()) < len(files):
+            for url in ended:
+                files[url].unlink(missing_ok=True)
+            time.sleep(LOOK_SECONDS)
+        sys.stderr.write("\n".join(f"{url} ended for good; {log}" for url, log in ended.items()) + "\n")
+    return 1
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -28,18 +28,38 @@ STOP_SECONDS = 20.0
 QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 
 
+Ended = Callable[[], dict[str, str]]  # URL → the end of its log, of servers that will not be started again
+
+
 @dataclass(frozen=True)
 class _Running:
     """One server: its guard, where it is, and where it logs."""
 
     guard: subprocess.Popen[bytes]
     url: str  # of its root
+    reached: str  # where others ask it, ends in /v1
     log: Path
 
 
+@dataclass(frozen=True)
+class Servers:
+    """The servers of a run."""
+
+    running: tuple[_Running, ...]
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where they are asked; each ends in /v1."""
+        return tuple(server.reached for server in self.running)
+
+    def ended(self) -> dict[str, str]:
+        """Return the URL, and the end of the log, of each whose guard has given up: its restarts are used up."""
+        return {s.reached: f"the end of {s.log}:\n{_end(s.log)}" for s in self.running if s.guard.poll() is not None}
+
+
 @contextmanager
-def serve(settings: Server, model: str, folder: Path) -> Iterator[tuple[str, ...]]:
-    """Serve `settings.model` under the name `model`; yields the URLs (ending in /v1) once all are healthy.
+def serve(settings: Server, model: str, folder: Path) -> Iterator[Servers]:
+    """Serve `settings.model` under the name `model`; yields the servers once all are healthy.
 
     Their logs are <folder>/vllm-<n>.log. Raises FileNotFoundError where there is no vLLM, RuntimeError (with the end of the
     log) where a server ends before it is healthy, TimeoutError where it takes longer than start_seconds.
@@ -58,21 +78,23 @@ def serve(settings: Server, model: str, folder: Path) -> Iterator[tuple[str, ...
         deadline = time.monotonic() + settings.start_seconds
         for server in running:
             _await(server, deadline)
-        host = socket.gethostname() if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - asked for
-        yield tuple(f"http://{host}:{server.url.rpartition(':')[2]}/v1" for server in running)
+        yield Servers(tuple(running))
 
 
 @contextmanager
-def reach(endpoints: tuple[str, ...], settings: Server, model: str, folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield what a stage's settings are updated with to ask: the endpoints given or, where none are, those of servers started here.
+def reach(
+    endpoints: tuple[str, ...], settings: Server, model: str, folder: Path
+) -> Iterator[tuple[dict[str, Any], Ended]]:
+    """Yield what a stage's settings are updated with to ask, and what tells the servers that have ended for good.
 
-    A server of ours that dies is loading again: a run is to wait for that.
+    Asked are the endpoints given or, where none are, servers started here. One of ours that dies is loading again, which
+    a run is to wait for, until its restarts are used up.
     """
     if endpoints:
-        yield {}
+        yield {}, dict
         return
-    with serve(settings, model, folder) as urls:
-        yield {"endpoints": urls, "patience": settings.start_seconds}
+    with serve(settings, model, folder) as servers:
+        yield {"endpoints": servers.urls, "patience": settings.start_seconds}, servers.ended
 
 
 def default_python() -> Path:
@@ -131,7 +153,9 @@ def _start(settings: Server, command: list[str], gpus: tuple[str, ...], log: Pat
         guard = subprocess.Popen(  # noqa: S603 - our own guard
             guarded, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=environment, start_new_session=True
         )  # fmt: skip
-    return _Running(guard, f"http://{'127.0.0.1' if settings.host == '0.0.0.0' else settings.host}:{port}", log)  # noqa: S104
+    everywhere = settings.host == "0.0.0.0"  # noqa: S104 - asked for
+    ours, theirs = ("127.0.0.1", socket.gethostname()) if everywhere else (settings.host, settings.host)
+    return _Running(guard, f"http://{ours}:{port}", f"http://{theirs}:{port}/v1", log)
 
 
 def _free_port() -> int:

@@ -11,6 +11,7 @@ META_KEYS = ("ans", "answer", "golden", "final_answer", "target")  # APE210k, GS
 TAIL = 20_000  # characters at the end of a solution that are looked through: an answer comes last
 LONGEST = 200  # characters after a marker; a longer run is prose
 
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)  # \{ is no brace, but the { of \\{ is one
 _SPACES = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r"\n\s*\n+")
 _HASHES = re.compile(r"^ ?#{3,4}(?! ?(?:final )?answer\b| ?答案) ?([^\n#]+)$", re.MULTILINE | re.IGNORECASE)
@@ -77,10 +78,10 @@ def _braced(text: str, start: int) -> tuple[str, int]:
         words = text[start:].split()
         return (words[0].strip("$.,"), start + len(words[0])) if words else ("", start)
     depth = 0
-    for at in range(start, len(text)):
-        depth += (text[at] == "{") - (text[at] == "}")
+    for match in _BRACE.finditer(text, start):
+        depth += (match[0] == "{") - (match[0] == "}")
         if depth == 0:
-            return text[start + 1 : at].strip(), at + 1
+            return text[start + 1 : match.start()].strip(), match.end()
     return "", len(text)
 
 

@@ -38,9 +38,9 @@ class Answers:
             total=total, initial=self.resumed, desc=self.settings.source, unit=" prompts", mininterval=0.5, dynamic_ncols=True
         ) as self._bar:  # fmt: skip
             settings, folder = self.settings, self.journal.path.parent / "server"
-            with reach(settings.endpoints, settings.server, settings.model, folder) as reached:
+            with reach(settings.endpoints, settings.server, settings.model, folder) as (reached, ended):
                 self._began = time.monotonic()  # loading a model is not asking
-                asyncio.run(ask(_joined(first, questions), settings.model_copy(update=reached), self, read))
+                asyncio.run(ask(_joined(first, questions), settings.model_copy(update=reached), self, read, ended))
 
     def known(self, count: int) -> None:
         """Count prompts that an earlier run has the answer to."""

@@ -36,13 +36,15 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _META = re.compile(
-    r"\b(?:reference answer|the (?:given|provided|expected) answer|(?:these|the|your) instructions|system prompt|<answer>|the required format)"
+    r"\b(?:reference answer|the (?:given|provided|expected) answer|(?:these|your) instructions|(?:following|follow) the instructions|system prompt|<answer>|the required format)"
     r"|参考答案|标准答案是|(?:按照|根据)(?:上述|以上|您的|你的)?(?:格式|提示词|指令|要求的格式)|系统提示|<答案>",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[\n。！？!?]|\.\s")
 _LOOP_LINE = 8  # characters; a shorter line may well be repeated
 _LOOP_TIMES = 4
+_LOOP_PERIOD = 6  # lines
+_LOOP_SHARE = 0.25  # of the text, at least: "This statement is false." of five statements is no loop
 _PHRASE = {"en": 40, "zh": 11}  # characters of an instruction's phrase that nobody writes by chance
 _WINDOW = 24  # characters
 _WINDOW_SHARE = 0.5  # of distinct windows, at least, in a text long enough to tell
@@ -124,11 +126,25 @@ def _in_language(text: str, language: str) -> bool:
 
 
 def _loops(text: str) -> bool:
-    lines = Counter(line.strip() for line in _SENTENCE.split(text))
-    if any(times >= _LOOP_TIMES and len(line) >= _LOOP_LINE for line, times in lines.items()):
+    lines = [line for piece in _SENTENCE.split(text) if (line := piece.strip())]
+    if any(_cycles(lines, period) for period in range(1, _LOOP_PERIOD + 1)):
+        return True
+    share = _LOOP_SHARE * len(text)
+    counted = Counter(line for line in lines if len(line) >= _LOOP_LINE)
+    if any(times >= _LOOP_TIMES and times * len(line) > share for line, times in counted.items()):
         return True
     windows = max(0, len(text) - _WINDOW + 1)
     return len(text) >= _WINDOW_TEXT and len({text[i : i + _WINDOW] for i in range(windows)}) < _WINDOW_SHARE * windows
+
+
+def _cycles(lines: list[str], period: int) -> bool:
+    """Say whether the same `period` lines are said over and over without a break."""
+    run = 0
+    for at, (one, other) in enumerate(zip(lines, lines[period:], strict=False), start=1):
+        run = run + 1 if one == other else 0
+        if run >= (_LOOP_TIMES - 1) * period and sum(map(len, lines[at - period : at])) >= _LOOP_LINE:
+            return True
+    return False
 
 
 def _referenced(verdicts: list[Verdict], reference: str, symbolic: Compare, judged: str | None) -> list[Verdict]:

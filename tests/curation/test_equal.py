@@ -34,9 +34,13 @@ def test_ways_to_write_one_answer_are_equal_and_near_misses_are_not(case: dict[s
     assert equal(case["reference"], case["answer"], symbolic).equal is case["equal"]
 
 
-def test_percentages_are_no_bare_numbers(symbolic: Symbolic) -> None:
+def test_a_percentage_equals_a_bare_number_only_where_the_reference_is_one_above_one(symbolic: Symbolic) -> None:
     assert equal("5%", "0.05", symbolic) == (True, "percent")
     assert equal("5%", "5", symbolic) == (False, "percent")
+    assert equal("25", "25%", symbolic) == (True, "percent")
+    assert equal("25 kg", "25%", symbolic) == (False, "percent")
+    assert equal("0.25", "0.25%", symbolic) == (False, "percent")
+    assert equal("1", "1%", symbolic) == (False, "percent")
 
 
 def test_a_rounded_reference_takes_the_exact_answer_but_an_exact_one_no_coarse_rounding(symbolic: Symbolic) -> None:
@@ -108,6 +112,10 @@ def test_calculations_are_worked_out_exactly_and_nothing_else_is(text: str, valu
     [
         ("48/2 = 24\n48+24 = 72\n#### 72", "72"),
         (r"so we get $\boxed{\frac{9}{7}}$.", r"\frac{9}{7}"),
+        (
+            r"it matches \boxed{D: \left\{\begin{array}{l}{x=1}\\{y=2}\end{array}\right.}",
+            r"D: \left\{\begin{array}{l}{x=1}\\{y=2}\end{array}\right",
+        ),
         (r"First \boxed{3}. Then we find $\boxed{5}$ and $\boxed{6}$", "5, 6"),
         ("Adding up, the answer is 3.5. That was easy", "3.5"),
         ("2240-1120 = 1120 The final answer: (C).", "C"),

@@ -121,8 +121,11 @@ def test_the_model_is_asked_once_about_each_conflict_and_only_where_that_is_want
 
 
 def test_endpoints_given_are_asked_and_no_server_is_started_beside_them(tmp_path: Path) -> None:
-    with reach(("http://host/v1",), Server(model="m", python=tmp_path / "none"), "m", tmp_path) as reached:
-        assert reached == {}
+    with reach(("http://host/v1",), Server(model="m", python=tmp_path / "none"), "m", tmp_path) as (
+        reached,
+        ended,
+    ):
+        assert (reached, ended()) == ({}, {})
     with (
         pytest.raises(FileNotFoundError, match="make vllm"),
         reach((), Server(model="m", python=tmp_path / "none"), "m", tmp_path),

@@ -79,9 +79,9 @@ def test_a_server_for_each_group_of_gpus_is_started_and_all_of_it_ends_with_the_
     tmp_path: Path, python: Path
 ) -> None:
     settings = Server(model="m", python=python, gpus=("0", "1", "2", "3"), tensor_parallel=2, args=("--seed", "7"))
-    with serve(settings, "name", tmp_path / "logs") as urls:
-        assert len(urls) == 2
-        assert all(healthy(url) and url.endswith("/v1") for url in urls)
+    with serve(settings, "name", tmp_path / "logs") as servers:
+        assert len(servers.urls) == 2
+        assert all(healthy(url) and url.endswith("/v1") for url in servers.urls)
         found = started(tmp_path)
         assert sorted(row[2] for row in found) == ["0,1", "2,3"]
         for row in found:
@@ -95,7 +95,8 @@ def test_a_server_for_each_group_of_gpus_is_started_and_all_of_it_ends_with_the_
 def test_a_server_that_dies_is_started_again_at_its_address_without_its_old_engine(
     tmp_path: Path, python: Path
 ) -> None:
-    with serve(Server(model="m", python=python, gpus=("0",), restarts=1), "m", tmp_path / "logs") as (url,):
+    with serve(Server(model="m", python=python, gpus=("0",), restarts=1), "m", tmp_path / "logs") as servers:
+        (url,) = servers.urls
         first = started(tmp_path)[0]
         os.kill(int(first[0]), signal.SIGKILL)
         assert wait_for(lambda: len(started(tmp_path)) == 2 and healthy(url))
@@ -106,6 +107,7 @@ def test_a_server_that_dies_is_started_again_at_its_address_without_its_old_engi
         time.sleep(1)
         assert len(started(tmp_path)) == 2  # its restarts are used up
         assert "0 restarts left" in (tmp_path / "logs/vllm-0.log").read_text()
+        assert list(servers.ended()) == [url]
 
 
 @pytest.mark.parametrize("killed", ["run", "guard"])
@@ -173,3 +175,21 @@ def test_a_rank_leaves_its_urls_in_the_folder_while_it_serves(tmp_path: Path, py
         rank.send_signal(signal.SIGTERM)
     assert list((tmp_path / "urls").glob("*.url")) == []
     assert not any(alive(pid) for row in started(tmp_path) for pid in row[:2])
+
+
+def test_a_rank_takes_back_the_url_of_a_server_that_ended_for_good_and_ends_with_the_last(
+    tmp_path: Path, python: Path
+) -> None:
+    command = [
+        sys.executable, "-m", "curation.server", "model=m", f"python={python}", f"folder={tmp_path / 'urls'}", "gpus=0,1", "host=127.0.0.1",
+        "restarts=0",
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as rank:
+        assert wait_for(lambda: len(list((tmp_path / "urls").glob("*.url"))) == 2)
+        for left, row in zip((1, 0), started(tmp_path), strict=True):
+            os.kill(int(row[0]), signal.SIGKILL)
+            assert wait_for(lambda left=left: len(list((tmp_path / "urls").glob("*.url"))) == left)
+        said = rank.communicate()[1].decode()
+    assert rank.returncode == 1
+    assert "0 restarts left" in said

@@ -267,6 +267,16 @@ def test_the_report_shows_the_account_by_reason_and_skill_and_escapes_what_model
 
 
 GOOD_EN = "We are given three numbers and asked for the total of them.\n#### 6"
+STATEMENTS = "".join(
+    f"Statement {n} says that {says} for all numbers of the set.\nThis statement is {true}.\n"
+    for n, says, true in [
+        (1, "addition distributes over every product", "true"),
+        (2, "the power of a sum is the sum of the powers", "false"),
+        (3, "the logarithm of a sum is the product of logarithms", "false"),
+        (4, "the root of a sum is the sum of the two roots", "false"),
+        (5, "the inverse of a sum is the sum of the two inverses", "false"),
+    ]
+)
 REASONS = [
     (GOOD_EN, "stop", "en", None),
     (GOOD_EN, "length", "en", "truncated"),
@@ -281,6 +291,10 @@ REASONS = [
     ("作为一个人工智能语言模型，我不能做这道题目，请见谅。\n#### 6", "stop", "zh", "refusal"),
     ("The reference answer must be six, so the total is six.\n#### 6", "stop", "en", "meta_text"),
     ("We add the numbers again.\n" * 6 + "#### 6", "stop", "en", "loop"),
+    (f"{STATEMENTS}The count of true statements is one.\n#### 1", "stop", "en", None),
+    (STATEMENTS * 2 + "Let us check.\nIt is right.\n" * 5, "stop", "en", "loop"),
+    ("By the instructions of the riddle we first halve the number.\n#### 6", "stop", "en", None),
+    ("Following the instructions, we first halve the number.\n#### 6", "stop", "en", "meta_text"),
     ("再把三个数加起来看一看" * 60 + "\n#### 6", "stop", "zh", "loop"),
 ]
 

@@ -24,6 +24,7 @@ from endpoint import Cut, Hang, adds, catalog, conversations, serve, settings
 from curation import shards
 from curation.journal import Journal, read
 from curation.record import Turn
+from curation.server import Server
 from curation.synthesise import Settings, run
 
 NOBODY = "http://127.0.0.1:9/v1"
@@ -203,7 +204,7 @@ class Running:
     def _run(self, root: Path, file: Path, config: Settings) -> None:
         try:
             self.report = run(root, file, config)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             self.error = error
 
     def wait(self) -> None:
@@ -290,6 +291,70 @@ def test_a_run_whose_last_server_is_gone_ends_and_the_next_asks_only_what_was_un
         assert (report.records, report.asked + report.resumed) == (2 * count, count)
         assert report.resumed >= 16
         assert paid_twice(server.asked()).total() <= concurrency
+
+
+# Stands where an environment's `vllm` does, in a process of its own: says its number in the log, solves "a + b" on its port.
+VLLM = """#!{python}
+import os, sys
+print("engine core failed:", os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
+with open({pids!r}, "a") as file:
+    file.write(f"{{os.getpid()}}\\n")
+os.execv(sys.executable, [sys.executable, {endpoint!r}, sys.argv[-1], "0.05", {log!r}])
+"""
+
+
+class Managed:
+    """An environment that seems to have vLLM, for servers that the run itself starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log, self.pids = folder / "requests.jsonl", folder / "pids"
+        self.python, script = folder / "bin/python", folder / "bin/vllm"
+        script.parent.mkdir(parents=True)
+        self.python.write_text("#!/bin/sh\necho \"{'vllm'}\"\n")
+        names = {"pids": str(self.pids), "endpoint": str(FOLDER / "endpoint.py"), "log": str(self.log)}
+        script.write_text(VLLM.format(python=sys.executable, **names))
+        for path in (script, self.python):
+            path.chmod(0o755)
+
+    def asked(self) -> list[str]:
+        lines = self.log.read_text().splitlines() if self.log.is_file() else []
+        return [question for what, question in map(json.loads, lines) if what == "asked"]
+
+    def kill_after(self, count: int) -> None:
+        """Kill the server started last once so many questions have come."""
+        until = time.monotonic() + 60
+        while len(self.asked()) < count and time.monotonic() < until:
+            time.sleep(0.01)
+        os.kill(int(self.pids.read_text().split()[-1]), signal.SIGKILL)
+
+
+def test_a_run_ends_with_the_log_of_its_last_server_when_no_restart_is_left_and_the_next_resumes(
+    tmp_path: Path,
+) -> None:
+    count, concurrency = 40, 4
+    file, vllm = catalog(tmp_path, conversations(count)), Managed(tmp_path / "venv")
+    config = settings(concurrency=concurrency, server=Server(model="m", python=vllm.python, gpus=("0",), restarts=1))
+    job = Running(tmp_path, file, config)
+    vllm.kill_after(8)
+    vllm.kill_after(20)  # it is started again once
+    job.wait()  # not for server.start_seconds, half an hour
+    assert isinstance(job.error, RuntimeError)
+    assert re.search(r"engine core failed: 0\n.*guard: the server ended.*0 restarts left", str(job.error), re.DOTALL)
+    report = run(tmp_path, file, config)
+    assert (report.records, report.asked + report.resumed) == (2 * count, count)
+    assert report.resumed >= 20 - 2 * concurrency
+    assert paid_twice(vllm.asked()).total() <= 2 * concurrency
+
+
+def test_the_work_of_a_managed_server_that_ended_for_good_is_done_by_the_others(tmp_path: Path) -> None:
+    count, concurrency = 60, 3
+    file, vllm = catalog(tmp_path, conversations(count)), Managed(tmp_path / "venv")
+    server = Server(model="m", python=vllm.python, gpus=("0", "1"), restarts=0)
+    job = Running(tmp_path, file, settings(concurrency=concurrency, server=server))
+    vllm.kill_after(10)
+    job.wait()
+    assert (job.error, job.report.unanswered, job.report.records) == (None, 0, 2 * count)
+    assert paid_twice(vllm.asked()).total() <= concurrency
 
 
 def test_kill_dash_nine_of_a_gate_worker_ends_the_run_and_the_next_asks_nothing(

@@ -74,9 +74,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, instructions: Path) -> Conf
 def served(corpus: Config) -> Iterator[tuple[str, Path]]:
     """The URL of a running vLLM, and its log."""
     began = time.monotonic()
-    with serve(CPU, NAME, corpus.root / "server") as (url,):
+    with serve(CPU, NAME, corpus.root / "server") as servers:
         print(f"\nvLLM healthy after {time.monotonic() - began:.0f} s")
-        yield url, corpus.root / "server" / "vllm-0.log"
+        yield servers.urls[0], corpus.root / "server" / "vllm-0.log"
 
 
 def answered(log: Path, path: str) -> int:

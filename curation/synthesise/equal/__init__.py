@@ -1,7 +1,7 @@
 """Says whether an answer equals a reference: choices, quantities (zh and en), lists and intervals, expressions, short text.
 
 `python -m curation.synthesise.equal < pairs.jsonl` runs the same code on `{"reference": …, "answer": …}` lines.
-Reading order: plain, choice, numerals, units, quantity, structure, symbolic.
+Reading order: plain, choice, phrase, numerals, units, clock, same, quantity, structure, symbolic.
 """
 
 from __future__ import annotations
@@ -10,19 +10,23 @@ import re
 from typing import NamedTuple
 
 from curation.synthesise.equal.choice import letters, option_text, truth
+from curation.synthesise.equal.clock import clock, unreduced
+from curation.synthesise.equal.numerals import based
+from curation.synthesise.equal.phrase import phrase
 from curation.synthesise.equal.plain import bare
-from curation.synthesise.equal.quantity import quantity, same
+from curation.synthesise.equal.quantity import quantity
+from curation.synthesise.equal.same import opposed, same
 from curation.synthesise.equal.structure import compare, structure
 from curation.synthesise.equal.symbolic import Compare, latex
 
 LONGEST = 400  # characters of a final answer; longer ones are compared as text
 DEPTH = 5  # of parts within parts
-_MATHS = re.compile(r"[\\^_=+*/<>\[\](),|-]|\d|^[a-z]$|√|π|∞", re.IGNORECASE)
+_MATHS = re.compile(r"[\\^_=+*/<>\[\](),|-]|\d|^[a-z]$|√|π|∞|[θαβ]", re.IGNORECASE)
 _ARTICLES = re.compile(r"\b(?:the|a|an)\b")
 
 
 class Equal(NamedTuple):
-    """`method` is choice, number, percent, unit, rounded, truth, parts, text, symbolic, timeout or empty."""
+    """`method` is choice, phrase, base, clock, number, percent, unit, rounded, truth, parts, text, symbolic, timeout or empty."""
 
     equal: bool
     method: str
@@ -45,9 +49,13 @@ def _compare(left: str, right: str, symbolic: Compare, depth: int) -> Equal:  # 
     if chosen[0] or chosen[1]:  # "(B) 12" against 12; a bare letter may also be an unknown
         rest = option_text(left) or left, option_text(right) or right
         return Equal(rest != (left, right) and _compare(*rest, symbolic, 0).equal, "choice")
+    left, right = _ratio(left, right), _ratio(right, left)
+    if special := _special(left, right):
+        return special
     quantities = quantity(left), quantity(right)
     if quantities[0] and quantities[1]:
-        return Equal(*same(quantities[0], quantities[1]))
+        equal, method = same(quantities[0], quantities[1])
+        return Equal(equal and not opposed(left, right), method)
     truths = truth(left), truth(right)
     if truths[0] is not None and truths[1] is not None:
         return Equal(truths[0] == truths[1], "truth")
@@ -56,6 +64,38 @@ def _compare(left: str, right: str, symbolic: Compare, depth: int) -> Equal:  # 
     if max(len(left), len(right)) > LONGEST:
         return Equal(equal=False, method="text")
     return (_parts(left, right, symbolic, depth) if depth else None) or _expressions(left, right, symbolic)
+
+
+def _special(left: str, right: str) -> Equal | None:
+    """Compare answers that look like numbers or text and are neither; None where they are no such pair."""
+    phrases = phrase(left), phrase(right)
+    if phrases[0] and phrases[1]:
+        return Equal(phrases[0] == phrases[1], "phrase")
+    if (same_number := based(left, right)) is not None:
+        return Equal(same_number, "base")
+    same_time = _clocks(left, right)
+    return None if same_time is None else Equal(same_time, "clock")
+
+
+def _ratio(text: str, other: str) -> str:
+    """Read 3 to 4 as 3:4 where the other is a ratio; elsewhere it may be a range."""
+    return (
+        text.replace(" to ", ":")
+        if re.fullmatch(r"\d+ to \d+", text) and re.search(r"\d\s*[:比]\s*\d", other)
+        else text
+    )
+
+
+def _clocks(left: str, right: str) -> bool | None:
+    """Compare times of day; None where the answers are not both times, or may be ratios."""
+    one, other = clock(left), clock(right)
+    if one and other and not (one.colon and other.colon):
+        return one.same(other)
+    if (one is None and unreduced(right) and ":" not in left) or (
+        other is None and unreduced(left) and ":" not in right
+    ):
+        return False
+    return None
 
 
 def _parts(left: str, right: str, symbolic: Compare, depth: int) -> Equal | None:
@@ -73,7 +113,13 @@ def _parts(left: str, right: str, symbolic: Compare, depth: int) -> Equal | None
 def _expressions(left: str, right: str, symbolic: Compare) -> Equal:
     if not (_MATHS.search(left) and _MATHS.search(right)):
         return Equal(equal=False, method="text")
+    if "°" in left + right and re.search(r"π|pi\b", left + right):  # 30° against π/6
+        left, right = (re.sub(r"(\d+(?:\.\d+)?)\s*°", r"\\frac{\1\\pi}{180}", side) for side in (left, right))
     verdict = symbolic(latex(left), latex(right))
+    if not verdict and left.count("=") == right.count("=") == 1:  # y = 3 - x against x + y = 3
+        verdict = symbolic(latex(left, whole=True), latex(right, whole=True))
+    if not verdict and re.search(r"π|pi\b", right) and (stated := re.fullmatch(r"\d+(?:\.\d+)?", left)):
+        verdict = symbolic(stated[0], re.sub(r"\\?pi\b|π", "(3.14)", right))  # schools count with π = 3.14
     return Equal(bool(verdict), "timeout" if verdict is None else "symbolic")
 
 

@@ -6,15 +6,15 @@ import re
 
 _YES = frozenset("yes true correct right 是 是的 对 对的 正确 正确的 真 √ ✓ ✔ 可以 能 t".split())
 _NO = frozenset("no false incorrect wrong 否 不是 不对 错 错的 错误 错误的 不正确 假 × x ✗ ✘ 不可以 不能 不 f".split())
-_LETTERS = r"[(\[【]?\s*(?P<letters>[A-J](?:\s*(?:[,、&/+]|和|and)?\s*[A-J])*)\s*[)\]】]?"
+_LETTERS = r"[(\[【]?\s*(?P<letters>[A-J](?:\s*(?:[,，、;；&/+]|和|and|[)\]】]\s*[,，、;；]?\s*(?:和|and)?\s*[(\[【])?\s*[A-J])*)\s*[)\]】]?"
 _CHOICE = re.compile(
-    rf"(?:(?:the )?(?:correct |right )?(?:options?|choices?|answers?)(?: is| are)?|正确(?:的)?(?:选项|答案)(?:是|为)?|选项?|选择|故选|应选|我?应?选择?|答案(?:是|为)?)?"
+    rf"(?:(?:the )?(?:correct |right )?(?:options?|choices?|answers?)(?: is| are)?|正确的?(?:选项|答案)?(?:是|为)?|ans\.?|(?:本题|我|故|因此|所以|综上)?(?:应该?|当)?选择?项?|答案(?:是|为)?)?"
     rf"\s*[:：]?\s*{_LETTERS}\s*(?:项|选项)?(?:(?:is|are) (?:the )?(?:correct|right|true|answer)(?: (?:answer|option|choice))?|正确|是正确的|对)?[.。]?",
     re.IGNORECASE,
 )
-_REASON = re.compile(r"(?<=[A-J)\]])\s*[,;，；]?\s*(?:\b(?:because|since|as)\b|因为?|由于|理由).*$", re.DOTALL)
+_REASON = re.compile(r"(?<=[A-J)\]])\s*[,;，；.。]?\s*(?:\b(?:because|since|as)\b|因为?|由于|理由).*$", re.DOTALL)
 _WITH_TEXT = re.compile(
-    r"(?:[(\[【]\s*(?P<a>[A-J])\s*[)\]】]\s*[.:、]?|(?P<b>[A-J])\s*[.:、)]|选(?P<c>[A-J])\s)\s*(?P<text>\S.*)",
+    r"(?:[(\[【]\s*(?P<a>[A-J])\s*[)\]】]\s*[.:、]?|(?P<b>[A-J])\s*[.:、)]|选(?P<c>[A-J])\s)\s*(?P<text>(?!\w\.)\S.*)",
     re.DOTALL,
 )
 

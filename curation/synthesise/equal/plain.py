@@ -11,14 +11,14 @@ from curation.synthesise.equal.quantity import calculated
 
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_SIGNS = str.maketrans("−–⁄∕∶＝≦≧", "--//:=≤≥")
+_SIGNS = str.maketrans("−–⁄∕∶＝≦≧⩽⩾⋯", "--//:=≤≥≤≥…")
 _DROPPED = re.compile(
     r"\\(?:left|right|bigl?|bigr?|Bigl?|Bigr?|displaystyle|textstyle|limits)(?![a-zA-Z])|(?<!\\)\\[!,;:> ]|\\q?quad(?![a-z])|~"
 )
 _TEXT = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|mathrm|mathbf|mbox|operatorname|rm|bf)\s*\{([^{}]*)\}")
 _THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|\\,|['’ \u2009\u202f])(?=\d{3}(?!\d))")
 _UNMARKED = re.compile(r"[.。!！?？;；\n]\s*")
-_NUMBERS = re.compile(r"-?[$¥£€]?\d[\d,]*(?:\.\d+)?(?:/\d+)?(?:\s?%| [a-z]+)?")
+_NUMBERS = re.compile(r"-?[$¥£€₹]?\d[\d,]*(?:\.\d+)?(?:/\d+)?(?:\s?%| [a-z]+)?")
 PROSE = 5  # words; with more, several numbers are no list
 _STARTS = re.compile(
     r"^(?:so|thus|hence|therefore|then|finally|in total|∴|因此|所以|那么|故|综上(?:所述)?|即|∵)[,，:：]?\s*",
@@ -67,7 +67,8 @@ def settle(text: str) -> str:
     text = _THOUSANDS.sub("" if not re.search(r"\d{4}[ '’]\d{3}", text) else r"\g<0>", text)
     text = text.replace(r"\%", "%").replace(r"\$", "$" if "$" not in text.replace(r"\$", "") else "")
     text = text.replace("^{\\circ}", "°").replace("^\\circ", "°").replace("\\degree", "°").replace(r"\dots", "...")
-    text = re.sub(r"\\[dt]frac", r"\\frac", text)
+    text = re.sub(r"\\[dt]frac", r"\\frac", text).replace("根号", "√")
+    text = re.sub(r"正负(?=[\d√])", "±", text)
     text = _TEXT.sub(r" \1 ", _DROPPED.sub(" ", text))
     text = boxed(text) or text
     return _strip(" ".join(text.split()))

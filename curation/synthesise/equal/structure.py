@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from curation.synthesise.equal.phrase import phrase
+from curation.synthesise.equal.quantity import remainder
+
 OPEN, CLOSE = "([{", ")]}"
 MOST = 64  # parts; an answer has fewer
 _MATRIX = re.compile(
@@ -23,25 +26,16 @@ _INFINITY = re.compile(r"^([+-]?)\s*(?:\\infty|∞|inf(?:inity)?|oo)$")
 _IN = re.compile(r"^[a-zA-Z]\s*(?:∈|\\in(?![a-z])|in\s+(?=[\[(]))\s*")
 _BUILDER = re.compile(r"\\?\{\s*[a-zA-Z]\s*(?:\||\\mid(?![a-z])|:)\s*([^{}]*?)\\?\}")  # {x | 1 < x < 2}
 _NAMED = re.compile(r"\(([a-zA-Z](?:\s*,\s*[a-zA-Z])+)\)\s*=\s*\((.*)\)")  # (x, y) = (1, 2)
-_EMPTY = frozenset(
-    {
-        "∅",
-        "\\emptyset",
-        "\\varnothing",
-        "{}",
-        "\\{\\}",
-        "无解",
-        "nosolution",
-        "nosolutions",
-        "norealsolution",
-        "norealsolutions",
-    }
+_POINT = re.compile(
+    r"^(?:点|坐标[是为:]?|(?:the )?(?:point|vertex|ordered pair)(?: is| at|:)?)\s*(?=\()", re.IGNORECASE
 )
+_SYSTEM = re.compile(r"(?:\\?\{)?\s*\\begin\{(cases|array|aligned)\}(?:\{[^}]*\})?(.*?)\\end\{\1\}\s*\.?", re.DOTALL)
+_UNEQUAL = re.compile(r"([a-zA-Z])\s*(?:≠|\\neq?(?![a-z])|!=)\s*([^\s,=≠<>]+)")
 
 
 @dataclass(frozen=True)
 class Structure:
-    """`kind` is the two brackets, "," (a list without any), "=" (named parts), "∪" or ":"."""
+    """`kind` is the two brackets, "," (a list without any), "=" (named parts), "∪", ":" or "…" (with a remainder)."""
 
     kind: str
     items: tuple[str, ...]
@@ -50,9 +44,15 @@ class Structure:
 
 def structure(text: str) -> Structure | None:  # noqa: PLR0911 - one return a form
     """Return the parts of a settled answer, None where it has only one."""
-    if re.sub(r"\s", "", text.casefold()) in _EMPTY:
+    if phrase(text) == "none":
         return Structure("{}", ())
-    text = _IN.sub("", text.strip())
+    if pair := remainder(text):
+        return Structure("…", pair)
+    text = _POINT.sub("", _IN.sub("", text.strip()))
+    if (match := _SYSTEM.fullmatch(text)) and all(_ASSIGNED.fullmatch(row) for row in _rows(match[2])):
+        return _listed(", ".join(_rows(match[2])))
+    if match := _UNEQUAL.fullmatch(text):
+        return Structure("∪", (f"(-∞,{match[2]})", f"({match[2]},∞)"))
     if match := _BUILDER.fullmatch(text):
         return structure(match[1])
     if match := _NAMED.fullmatch(text):
@@ -66,6 +66,10 @@ def structure(text: str) -> Structure | None:  # noqa: PLR0911 - one return a fo
     if inner and (inner[0] == "{}" or len(_split(inner[1])) > 1 or (inner[0] == "[]" and inner[1].startswith("["))):
         return Structure(inner[0], tuple(_split(inner[1])[:MOST]))
     return _listed(text) or _interval(text) or _ratio(text)
+
+
+def _rows(text: str) -> list[str]:
+    return [row for part in re.split(r"\\\\(?:\[[^\]]*\])?", text.replace("&", "")) if (row := part.strip(" ,;"))]
 
 
 def _brackets(text: str) -> tuple[str, str] | None:
@@ -111,12 +115,16 @@ def _listed(text: str) -> Structure | None:
         return Structure(",", values)  # x = 1 or x = 2; x_1 = 1, x_2 = 2
     labelled = [m for p in parts if (m := _LABELLED.fullmatch(p))]
     if len({m[1] for m in labelled}) == len(parts) and all(m[1].isalpha() for m in labelled):  # 甲12个，乙8个
-        return Structure("=", tuple(m[2] for m in labelled), tuple(m[1] for m in labelled))
+        return Structure("=", tuple(m[2] for m in labelled), tuple(_short(m[1]) for m in labelled))
     if found and named[0]:  # x = 1, 2
         parts[0] = named[0][3]
     if all(_RELATION.search(p) for p in parts):
         return Structure("∪", tuple(parts))
     return Structure(",", tuple(parts))
+
+
+def _short(label: str) -> str:
+    return label.removesuffix("子") if len(label) == 2 else label  # 兔子 is 兔
 
 
 def _signs(text: str) -> list[str]:
@@ -155,7 +163,7 @@ def _turned(sign: str) -> str:
 
 
 def _ratio(text: str) -> Structure | None:
-    parts = re.split(r"\s*:\s*", text)
+    parts = re.split(r"\s*[:比]\s*", text)
     if len(parts) < 3 or not all(re.fullmatch(r"\d+(?:\.\d+)?(?:/\d+)?", p) for p in parts):
         return None
     return Structure(":", tuple(parts))

@@ -127,8 +127,11 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def latex(text: str) -> str:
-    """Return a settled expression as math-verify reads it: plain powers, products, roots and functions in LaTeX."""
+def latex(text: str, *, whole: bool = False) -> str:
+    """Return a settled expression as math-verify reads it: plain powers, products, roots and functions in LaTeX.
+
+    The name before a single = goes, unless the `whole` equation is meant.
+    """
     if (unit := _UNIT.search(text)) and (measures(unit[0].strip()) or re.search("unit|[\u4e00-\u9fff]", unit[0])):
         text = text[: unit.start()]
     text = (
@@ -149,7 +152,7 @@ def latex(text: str) -> str:
     text = re.sub(r"\^(-?\d{2,})", r"^{\1}", text)
     text = re.sub(rf"(?<![\\a-zA-Z])({_WORDS})(?![a-zA-Z])", r"\\\1", text)
     text = re.sub(r"(?<=[\w)}])\s*\*\s*(?=[\w(\\])", r" \\cdot ", text)
-    return re.sub(r"^[a-zA-Z](?:_\{?\w\}?)?\s*=(?!.*=)", "", text).strip()
+    return text.strip() if whole else re.sub(r"^[a-zA-Z](?:_\{?\w\}?)?\s*=(?!.*=)", "", text).strip()
 
 
 def _explodes(text: str) -> bool:

@@ -17,7 +17,7 @@ _DIMENSIONS: dict[str, dict[str, Fraction | int]] = {
         "yd yard yards": Fraction(9144, 10000), "mi mile miles 英里": Fraction(1609344, 1000), "里": 500,
     },
     "mass": {
-        "kg 千克 公斤 kilogram kilograms": 1, "g 克 gram grams": Fraction(1, 1000),
+        "kg 千克 公斤 kilogram kilograms": 1, "g gm gms 克 gram grams": Fraction(1, 1000),
         "吨 ton tons tonne tonnes": 1000, "斤": Fraction(1, 2), "两": Fraction(1, 20), "mg 毫克": Fraction(1, 10**6),
         "lb lbs pound pounds 磅": Fraction(45359237, 10**8), "oz ounce ounces": Fraction(45359237, 16 * 10**8),
     },
@@ -30,6 +30,7 @@ _DIMENSIONS: dict[str, dict[str, Fraction | int]] = {
     "dollar": {"$ dollar dollars usd 美元": 1, "cent cents ¢ 美分": Fraction(1, 100)},
     "sterling": {"£ pound pounds 英镑": 1, "penny pence": Fraction(1, 100)},
     "euro": {"€ euro euros 欧元": 1},
+    "rupee": {"₹ rs rs. rupee rupees 卢比": 1},
     "volume": {
         "l 升 公升 liter liters litre litres": 1, "ml 毫升 milliliter milliliters millilitres": Fraction(1, 1000),
         "gallon gallons gal": Fraction(3785411784, 10**9),
@@ -42,6 +43,7 @@ _DIMENSIONS: dict[str, dict[str, Fraction | int]] = {
     "force": {"牛 牛顿 newton newtons": 1},
     "power": {"瓦 瓦特 watt watts": 1, "kw 千瓦": 1000},
     "voltage": {"伏 伏特 volt volts": 1},
+    "clock": {"点 点钟 时 o'clock": 1},
     "morning": {"am a.m. a.m 上午": 1},
     "afternoon": {"pm p.m. p.m 下午": 1},
 }  # fmt: skip
@@ -54,7 +56,7 @@ HAN = "|".join(sorted((n for n in _NAMES if re.fullmatch(r"[\u4e00-\u9fff]+", n)
 _COMPOSED = {"area": ("length", 2, Fraction(1)), "volume": ("length", 3, Fraction(1, 1000))}  # a litre is 1/1000 m³
 _SHORT = {"mph": "mile/h", "kmh": "km/h", "kph": "km/h", "kmph": "km/h", "mps": "m/s", "sqft": "ft^2"}
 _POWERS = re.compile(
-    r"^(?:(?P<before>平方|立方|square|sq\.?|cubic|cu\.?)\s*)?(?P<name>[a-z°.]+|[\u4e00-\u9fff]+|[$¥£€¢])"
+    r"^(?:(?P<before>平方|立方|square|sq\.?|cubic|cu\.?)\s*)?(?P<name>[a-z°.]+|[\u4e00-\u9fff]+|[$¥£€¢₹])"
     r"\s*(?:\^?\s*\{?(?P<power>[23])\}?|(?P<after>squared|cubed|平方|立方))?$"
 )
 _WORDS = {"平方": 2, "square": 2, "sq": 2, "squared": 2, "立方": 3, "cubic": 3, "cu": 3, "cubed": 3}
