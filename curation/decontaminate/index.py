@@ -160,8 +160,8 @@ def _twins(names: pa.ChunkedArray, whole: np.ndarray, item: np.ndarray, shared: 
 def _place(kind: np.ndarray, item: np.ndarray, total: np.ndarray, length: np.ndarray, settings: Settings) -> np.ndarray:
     """Return where each text counts that stands whole in a turn, by its bits.
 
-    From twice settings.bits anywhere; from four fifths of them as a sentence of its own; a question of half of them as a
-    sentence of a user's, of a quarter as all that a user says. A question with its options is looked for where the
+    From twice settings.bits anywhere; from four fifths of them as a sentence of its own, an altered copy too; a question of
+    half of them as such a sentence word for word (of fewer than SEED tokens: a user's), of a quarter as all that a user says. A question with its options is looked for where the
     question alone could not bear the loss of half its bits.
     """
     best = np.zeros(int(item.max(initial=0)) + 1)

@@ -99,9 +99,7 @@ def _key(prefixes, size, at, sentence, index):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, inline="always")
 def _counts(place, delimited, user, alone):  # type: ignore[no-untyped-def]
     """Say whether a text that stands whole in a turn counts there."""
-    return place == ANYWHERE or (
-        delimited and (place == SENTENCE or (user and (place == ASKED or (place == ALONE and alone))))
-    )
+    return place == ANYWHERE or (delimited and (place <= ASKED or (user and place == ALONE and alone)))
 
 
 @njit(cache=True, nogil=True, inline="always")
