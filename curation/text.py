@@ -76,7 +76,7 @@ def _tokenise(data, offsets, goes_on, hashes, out):  # type: ignore[no-untyped-d
             byte = data[position]
             if byte < 128:  # the table first: it is all that most English needs
                 if ASCII[byte]:
-                    position, hashes[count] = _word(data, position, limit)
+                    position, hashes[count] = word(data, position, limit)
                     count += ONE
                 else:
                     position += ONE
@@ -86,14 +86,14 @@ def _tokenise(data, offsets, goes_on, hashes, out):  # type: ignore[no-untyped-d
                 point, width = decode(data, position, end)
                 kind, point = classify(point)
                 if kind == 1:
-                    position, hashes[count] = _word(data, position, limit)
+                    position, hashes[count] = word(data, position, limit)
                     count += ONE
                     continue
                 if kind == 0:
                     position += np.uint64(width)
                     continue
             position += np.uint64(width)
-            hashes[count] = _mix((FNV_OFFSET ^ np.uint64(point)) * FNV_PRIME) & _ONE_OFF
+            hashes[count] = single(point)
             count += ONE
             han[text] += 1
     starts[len(offsets) - 1] = count
@@ -101,7 +101,13 @@ def _tokenise(data, offsets, goes_on, hashes, out):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _word(data, position, end):  # type: ignore[no-untyped-def]
+def single(point):  # type: ignore[no-untyped-def]
+    """Return the hash of a character that is a token."""
+    return _mix((FNV_OFFSET ^ np.uint64(point)) * FNV_PRIME) & _ONE_OFF
+
+
+@njit(cache=True, nogil=True, inline="always")
+def word(data, position, end):  # type: ignore[no-untyped-def]
     """Return where the word that begins at `position` ends, and its hash: of its folded ASCII eight at a time, packed."""
     word, block, filled, digit = FNV_OFFSET, np.uint64(0), np.uint64(0), np.uint64(0)
     while position + EIGHT <= end:
@@ -120,7 +126,7 @@ def _word_rest(data, position, end, state):  # type: ignore[no-untyped-def]
     """Go on with a word character by character: at the end of a text, and for letters beyond ASCII."""
     word, block, filled, digit = state
     while position < end:
-        kind, point, width = _character(data, position, end)
+        kind, point, width = character(data, position, end)
         if kind != 1:
             break
         position += np.uint64(width)
@@ -138,7 +144,7 @@ def _word_rest(data, position, end, state):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _character(data, position, end):  # type: ignore[no-untyped-def]
+def character(data, position, end):  # type: ignore[no-untyped-def]
     """Return the class of the character at `position`, its code point folded, and its width."""
     byte = data[position]
     if byte < 128:

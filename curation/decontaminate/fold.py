@@ -17,6 +17,7 @@ from numba import njit
 from curation.decontaminate.forms import (
     BRACKETS,
     NEWLINE,
+    NINE,
     NUMERALS,
     POINT,
     SPACE,
@@ -32,17 +33,25 @@ from curation.decontaminate.forms import (
     sequence,
 )
 from curation.decontaminate.labels import label
-from curation.text import tokens
-from curation.utf8 import buffers
+from curation.text import ASCII, character, single, tokens, word
+from curation.utf8 import buffers, strings
 
-MARK = "\u0180"  # a letter of two bytes that no language of the corpus writes: stands where a sentence ends
-SPACED_MARK = (32, 0xC6, 0x80, 32)  # its bytes, between spaces
-GROWTH = 4  # bytes out a byte in, at most: 亿 is three and becomes " 100000000 ", a line feed one and becomes " MARK ", as two bytes of a label do
+GROWTH = (
+    4  # bytes of a text's number or brackets in one form a byte of it, at most: 亿 is three and becomes " 100000000 "
+)
 UNITS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
          "seventeen eighteen nineteen").split()  # fmt: skip
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 SLOTS = 1 << 12
 NOT_DIGIT = np.uint64(0xFFFFFFFFFFFFFFFE)
+ONE = np.uint64(1)
+HAN_LOW = 0x2000  # low 15 bits of U+8000 to U+9FFF are less
+
+# What may follow a word that is a token as it stands, by byte: any, not a digit or a letter alone, none.
+EVER, LETTERS, NEVER = 0, 1, 2
+PLAIN = np.zeros(256, np.uint8)
+PLAIN[[*b",.)]:", *range(128, 256)]] = LETTERS
+PLAIN[[*b"'", 0xE2]] = NEVER  # or an apostrophe after a space: Al 's pen
 
 
 @dataclass(frozen=True)
@@ -57,109 +66,174 @@ class Folded:
 def tokenise(texts: pa.Array | pa.ChunkedArray) -> Folded:
     """Return the folded tokens of a string column; a null counts as empty."""
     offsets, data = buffers(texts)
-    folded = np.empty(int(offsets[-1] - offsets[0]) * GROWTH + 1, np.uint8)
-    starts = np.empty(len(offsets), np.int64)
-    _fold(data, offsets, NUMERALS, folded, starts)
-    made = tokens(pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(starts), pa.py_buffer(folded)))
-    ends, edges = np.empty_like(made.offsets), np.zeros(len(made.hashes) + 1, np.bool_)
-    size = _read(made.hashes, made.offsets, _words(), ends, edges)
-    return Folded(ends, made.hashes[:size], edges[: size + 1])
+    most = int(offsets[-1] - offsets[0]) + 1  # a token a byte: brackets in a row
+    ends, hashes, edges = np.empty(len(offsets), np.int64), np.empty(most, np.uint64), np.zeros(most, np.bool_)
+    scratch = np.empty(int(np.diff(offsets).max(initial=0)) * GROWTH + 16, np.uint8)
+    size = _fold(data, offsets, (NUMERALS, PLAIN, _words()), scratch, (ends, hashes, edges))
+    return Folded(ends, hashes[:size], edges[: size + 1])
 
 
-def _words() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.uint64]:
-    """Return the hashes of English number words and their values by slot, those of the numbers below 100, and MARK's."""
-    named = tokens(pa.array([*UNITS, *TENS])).hashes
-    keys, values = np.zeros(SLOTS, np.uint64), np.full(SLOTS, -1, np.int64)
+def _words() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the hashes of English number words and their values by slot, and the hashes of the numbers below 100."""
+    named = tokens(strings([*UNITS, *TENS])).hashes
+    keys, values = np.zeros(SLOTS, np.uint64), np.full(SLOTS, -1, np.int8)
     slots = (named >> np.uint64(1)).astype(np.int64) & (SLOTS - 1)
     keys[slots] = named
     values[slots] = [*range(20), *range(20, 100, 10)]
-    return keys, values, tokens(pa.array([str(n) for n in range(100)])).hashes, tokens(pa.array([MARK])).hashes[0]
+    return keys, values, tokens(strings([str(n) for n in range(100)])).hashes
 
 
 @njit(cache=True, nogil=True)
-def _fold(data, offsets, numerals, out, starts):  # type: ignore[no-untyped-def]
-    """Copy texts with their numbers in one form, without labels and apostrophes, a MARK for each end of a sentence."""
-    size = 0
-    for text in range(len(offsets) - 1):
-        starts[text] = size
-        position, end = offsets[text], offsets[text + 1]
-        after_digit, after_letter, gap, line_start = False, False, True, True
-        while position < end:
-            byte = data[position]
-            if gap and BRACKETS[byte]:
-                width, size = sequence(data, position, end, out, size)
-                position += width
-                line_start = line_start and width == 0
-                if width:
-                    continue
-            width = ending(data, position, end)
-            if width:
-                out[size : size + 4] = SPACED_MARK
-                size += 4
-                position += width
-                after_digit, after_letter, gap, line_start = False, False, True, line_start or byte == NEWLINE
-                continue
-            width = joint(data, position, end, after_digit, after_letter)
-            if width:
-                position += width
-                continue
-            width = label(data, position, end, (gap, line_start, after_digit or after_letter), numerals)
-            if width:
-                out[size : size + 4] = SPACED_MARK  # what is labelled begins
-                size += 4
-                position += width
-                after_digit, after_letter, gap, line_start = False, False, True, False
-                continue
-            if after_digit and byte == POINT:
-                position, size = fraction(data, position, end, out, size)
-                gap = line_start = False
-                continue
-            if low(data, position, end) < UNKNOWN and numerals[low(data, position, end)] >= 0:
-                position, size = numeral(data, position, numerals, out, (end, starts[text], size))
-                after_digit = after_letter = gap = line_start = False
-                continue
-            width = digit(data, position, end)
-            out[size] = byte if width < 3 else data[position + 2] - 0x90 + ZERO
-            size += 1
-            position += max(width, 1)
-            after_digit, after_letter, gap = width > 0, is_letter(byte), byte <= SPACE
-            line_start = line_start and gap
-    starts[len(offsets) - 1] = size
+def _fold(data, offsets, tables, out, made):  # type: ignore[no-untyped-def]
+    """Fill `made`, the fields of Folded, with the tokens of texts; returns how many there are.
 
-
-@njit(cache=True, nogil=True)
-def _read(hashes, offsets, words, ends, edges):  # type: ignore[no-untyped-def]
-    """Put digits for number words and take the marks out, in place; fills `ends`, the new offsets, and `edges`.
-
-    Returns the number of tokens.
+    Most words, and Han that is no numeral, are tokens as they stand. The rest is copied into `out`, its numbers in one form
+    and without labels and apostrophes, and read there.
     """
-    keys, values, numbers, mark = words
-    size = 0
+    ends, hashes, edges = made
+    numerals, _, words = tables
+    count = np.int64(0)
     for text in range(len(offsets) - 1):
-        ends[text] = size
-        edges[size] = True
-        at = offsets[text]
-        while at < offsets[text + 1]:
-            if hashes[at] == mark:
-                edges[size] = True
-                at += 1
+        ends[text] = count
+        edges[count] = True
+        end = offsets[text + 1]
+        place = (offsets[text], np.int64(0))  # in data, in out
+        state = (count, np.int64(-1))  # tokens, and the tens that a unit may follow (or -1)
+        seen = (False, False, True, True)  # after a digit, after a letter, after a gap, only gaps in this line
+        while place[0] < end:
+            stands, place, state, seen = _as_it_stands((data, end), (place, state, seen), tables, out, hashes)
+            if stands:
                 continue
-            value = _value(hashes[at], keys, values)
-            if value >= 20 and at + 1 < offsets[text + 1]:
-                unit = _value(hashes[at + 1], keys, values)
-                if unit > 0 and unit < 10:
-                    value += unit
-                    at += 1
-            token = hashes[at] if value < 0 else numbers[value]
-            hashes[size] = token if token != numbers[1] else token & NOT_DIGIT
-            size += 1
-            at += 1
-    ends[len(offsets) - 1] = size
-    edges[size] = True
-    return size
+            cut, place, seen = _formed((data, end), place, seen, numerals, out)
+            if cut:
+                state = (_read(out, place[1], state, words, hashes)[0], np.int64(-1))
+                edges[state[0]] = True
+                place = (place[0], np.int64(0))
+        count, _ = _read(out, place[1], state, words, hashes)
+    ends[len(offsets) - 1] = count
+    edges[count] = True
+    return count
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _value(token, keys, values):  # type: ignore[no-untyped-def]
-    slot = np.int64(token >> np.uint64(1)) & (SLOTS - 1)
-    return values[slot] if keys[slot] == token else np.int64(-1)
+def _as_it_stands(text, before, tables, out, hashes):  # type: ignore[no-untyped-def]
+    """Put the word or Han character at hand into hashes where it is a token as it stands; says whether, and what is then."""
+    data, end = text
+    place, state, seen = before
+    numerals, plain, words = tables
+    position, size = place
+    byte = data[position]
+    if byte < 128:
+        if ASCII[byte] == 0 or (size and not _parts(out[size - 1])):
+            return False, place, state, seen
+        stop, token = word(data, np.uint64(position), np.uint64(end))
+        stop = np.int64(stop)
+        if not _stands(data, position, stop, end, plain):
+            return False, place, state, seen
+        if size:
+            state = _read(out, size, state, words, hashes)
+        state = _put(token, state, words, hashes)
+        if stop < end and data[stop] == SPACE:
+            return True, (stop + 1, np.int64(0)), state, (False, False, True, False)
+        letter = is_letter(data[stop - 1])
+        return True, (stop, np.int64(0)), state, (not letter, letter, False, False)
+    point = low(data, position, end)
+    if byte < 0xE4 or byte > 0xE9 or (byte == 0xE4 and data[position + 1] < 0xB8) or numerals[point] >= 0:
+        return False, place, state, seen
+    if size:
+        state = _read(out, size, state, words, hashes)
+    hashes[state[0]] = single(point | 0x8000 if point < HAN_LOW else point)
+    return True, (position + 3, np.int64(0)), (state[0] + 1, np.int64(-1)), (False, False, False, False)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _formed(text, place, seen, numerals, out):  # type: ignore[no-untyped-def]
+    """Copy what is at hand into `out` in its one form; says whether a sentence or what is labelled begins after it."""
+    data, end = text
+    position, size = place
+    after_digit, after_letter, gap, line_start = seen
+    byte = data[position]
+    if gap and BRACKETS[byte]:
+        width, size = sequence(data, position, end, out, size)
+        if width:
+            return False, (position + width, size), (after_digit, after_letter, gap, False)
+    ended = ending(data, position, end)
+    width = ended or label(data, position, end, (gap, line_start, after_digit or after_letter), numerals)
+    if width:
+        line_start = ended > 0 and (line_start or byte == NEWLINE)
+        return True, (position + width, size), (False, False, True, line_start)
+    width = joint(data, position, end, after_digit, after_letter)
+    if width:
+        return False, (position + width, size), seen
+    if after_digit and byte == POINT:
+        return False, fraction(data, position, end, out, size), (after_digit, after_letter, False, False)
+    if low(data, position, end) < UNKNOWN and numerals[low(data, position, end)] >= 0:
+        return False, numeral(data, position, numerals, out, (end, 0, size)), (False, False, False, False)
+    width = digit(data, position, end)
+    out[size] = byte if width < 3 else data[position + 2] - 0x90 + ZERO
+    size += 1
+    position += max(width, 1)
+    while width == 0 and position < end and data[position] & 0xC0 == 0x80:  # the character's later bytes
+        out[size] = data[position]
+        size += 1
+        position += 1
+    gap = byte <= SPACE
+    return False, (position, size), (width > 0, is_letter(byte), gap, line_start and gap)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _parts(byte):  # type: ignore[no-untyped-def]
+    """Say whether a byte parts words."""
+    return byte < 128 and ASCII[byte] == 0
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _stands(data, start, stop, end, plain):  # type: ignore[no-untyped-def]
+    """Say whether the word data[start:stop] is a token as it stands: no label or part of a longer number or word."""
+    last = data[stop - 1]
+    if last >= 128:
+        return False
+    if stop == end:
+        return True
+    after = data[stop]
+    if last <= NINE or stop == start + 1:
+        if plain[after] != EVER:
+            return False
+    elif plain[after] == NEVER:
+        return False
+    return not (after == SPACE and stop + 1 < end and plain[data[stop + 1]] == NEVER)
+
+
+@njit(cache=True, nogil=True)
+def _read(out, size, state, words, hashes):  # type: ignore[no-untyped-def]
+    """Put the tokens of out[:size] into hashes; state, as returned: how many there are, and the tens a unit may follow (or -1)."""
+    at, end = np.uint64(0), np.uint64(size)
+    while at < end:
+        kind, point, width = character(out, at, end)
+        if kind == 1:
+            at, token = word(out, at, end)
+            state = _put(token, state, words, hashes)
+            continue
+        if kind == 2:
+            state = _put(single(point), state, words, hashes)
+        at += np.uint64(width)
+    return state
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put(token, state, words, hashes):  # type: ignore[no-untyped-def]
+    """Put a token into hashes, digits for a number word; twenty five is one token."""
+    count, tens = state
+    keys, values, numbers = words
+    slot = np.int64(token >> ONE) & (SLOTS - 1)
+    value = np.int64(values[slot])
+    if value >= 0 and keys[slot] == token:
+        if tens > 0 and value > 0 and value < 10:
+            hashes[count - 1] = numbers[tens + value]
+            return count, np.int64(-1)
+        token = numbers[value]
+        tens = value if value >= 20 else np.int64(-1)
+    else:
+        tens = np.int64(-1)
+    hashes[count] = token if token != numbers[1] else token & NOT_DIGIT
+    return count + 1, tens

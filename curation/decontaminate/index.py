@@ -31,19 +31,27 @@ QUESTION, WHOLE, ANSWER = 0, 1, 2  # a question; with its options, or else its a
 ANYWHERE, SENTENCE, ASKED, ALONE, NEVER = 0, 1, 2, 3, 4  # where a text counts that stands whole; see _place
 
 
+LOOK = np.dtype(  # what is read of a text at each of its seeds: a row, which is one read of memory
+    [
+        ("hash", np.uint64),  # of all its tokens in their order
+        ("length", np.int32),  # tokens
+        ("slack", np.int32),  # tokens by which a copy may be longer, or its options be moved
+        ("least", np.int32),  # its seeds that a turn has to hold for a closer look
+        ("place", np.int8),  # ANYWHERE, SENTENCE, ASKED or ALONE
+        ("kind", np.int8),  # QUESTION, WHOLE or ANSWER
+        ("", np.int16),
+    ]
+)
+
+
 class Probes(NamedTuple):
     """The texts looked for, one each."""
 
     item: np.ndarray  # int32, position of its item in the list of names
-    kind: np.ndarray  # int8: QUESTION, WHOLE or ANSWER
-    length: np.ndarray  # int32, tokens
     stem: np.ndarray  # int32, its first tokens, which have to stand in order: the question; the options may be shuffled
-    hash: np.ndarray  # uint64, of all its tokens in their order
     bits: np.ndarray  # float32, its information
-    place: np.ndarray  # int8: ANYWHERE, SENTENCE, ASKED or ALONE
-    slack: np.ndarray  # int32, tokens by which a copy may be longer, or its options be moved
+    look: np.ndarray  # of LOOK
     numbers: np.ndarray  # int32, its tokens with digits
-    least: np.ndarray  # int32, its seeds that a turn has to hold for a closer look
     begin: np.ndarray  # int64, one more than there are probes: where its words are
     first: np.ndarray  # int64, where its tokens are in Words.order
 
@@ -105,17 +113,16 @@ def build(benchmarks: list[Benchmark], settings: Settings) -> Index:
     words, begin, numbers = _words(tokens.hashes, tokens.offsets, weights)
     slack = 4 + length // 8 + menu
     seeds, least = plan(tokens, item[kept], (length - menu)[kept], power)
+    look = np.zeros(len(kept), LOOK)
+    for field, value in (("hash", whole), ("length", length), ("slack", slack), ("place", place), ("kind", kind)):
+        look[field] = value[kept]
+    look["least"] = least
     probes = Probes(
         item[kept],
-        kind[kept],
-        length[kept].astype(np.int32),
         (length - menu)[kept].astype(np.int32),
-        whole[kept],
         total[kept].astype(np.float32),
-        place[kept],
-        slack[kept].astype(np.int32),
+        look,
         numbers,
-        least,
         begin,
         tokens.offsets[:-1],
     )
@@ -153,8 +160,8 @@ def _twins(names: pa.ChunkedArray, whole: np.ndarray, item: np.ndarray, shared: 
 def _place(kind: np.ndarray, item: np.ndarray, total: np.ndarray, length: np.ndarray, settings: Settings) -> np.ndarray:
     """Return where each text counts that stands whole in a turn, by its bits.
 
-    From twice settings.bits anywhere; from four fifths of them as a sentence of its own; a question of half of them as a
-    sentence of a user's, of a quarter as all that a user says. A question with its options is looked for where the
+    From twice settings.bits anywhere; from four fifths of them as a sentence of its own, an altered copy too; a question of
+    half of them as such a sentence word for word (of fewer than SEED tokens: a user's), of a quarter as all that a user says. A question with its options is looked for where the
     question alone could not bear the loss of half its bits.
     """
     best = np.zeros(int(item.max(initial=0)) + 1)
@@ -238,7 +245,7 @@ def _open(folder: Path) -> Index:
         return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
 
     return Index(
-        pq.read_table(folder / "items.parquet"),
+        pq.ParquetFile(folder / "items.parquet").read(),  # read_table would import pandas
         Probes(*(array(f"probes.{f}") for f in Probes._fields)),
         Words(*(array(f"words.{f}") for f in Words._fields)),
         Table(*(array(f"seeds.{f}") for f in Table._fields)),

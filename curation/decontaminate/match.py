@@ -12,7 +12,7 @@ from numba import njit
 
 from curation.decontaminate.index import ALONE, ANSWER, ANYWHERE, ASKED, QUESTION, SENTENCE
 from curation.decontaminate.seeds import SEED, SHORTEST
-from curation.decontaminate.spans import find, prefix, span
+from curation.decontaminate.spans import fill, find, may_hold, span
 
 NONE, FULL, NEAR, PART, ANSWERED = 0, 1, 2, 3, 4  # how a record matches
 RANK = np.array([9, 0, 1, 3, 2])  # of each, which to name first
@@ -34,46 +34,64 @@ def matches(text, turns, records, index, rule):  # type: ignore[no-untyped-def]
     probes, words, seeds, power = index
     count = len(records) - 1
     best, how, share = np.full(count, -1, np.int32), np.zeros(count, np.int8), np.zeros(count, np.float32)
-    seen = (np.full(len(probes.item), -(1 << 40), np.int64), np.zeros(len(probes.item), np.int32))
+    seen = np.full((len(probes.item), 2), -(1 << 40), np.int64)  # see _enough
     spare = np.zeros(np.max(np.diff(probes.begin)) + 1 if len(probes.item) else 1, np.int16)
+    longest = np.max(np.diff(offsets)) if len(offsets) > 1 else 0
+    prefixes, places = np.zeros(longest + 1, np.uint64), np.empty(longest + 1, np.int64)
     for record in range(count):
         found = (np.int64(-1), NONE, np.float32(0))
         for turn in range(records[record], records[record + 1]):
             begin = offsets[turn]
-            prefixes = prefix(hashes, begin, offsets[turn + 1])
-            size = len(prefixes) - 1
-            for at in range(size - SHORTEST + 1):
+            size = offsets[turn + 1] - begin
+            fill(hashes[begin : begin + size], prefixes)
+            for n in range(_likely(prefixes, edges[begin : begin + size + 1], user[turn], (seeds, power), places)):
+                at = places[n]
                 sentence = user[turn] and edges[begin + at] and edges[begin + at + SHORTEST]
-                key = _key(prefixes, at, sentence, seeds, power)
+                key = _key(prefixes, size, at, sentence, (seeds, power))
                 if key < 0:
                     continue
                 for posting in range(seeds.starts[key], seeds.starts[key + 1]):
                     probe = seeds.postings[posting] >> 32
+                    look = probes.look[probe]
                     start = at - (seeds.postings[posting] & 0xFFFFFFFF)
-                    end = start + probes.length[probe]
-                    if start >= 0 and end <= size and span(prefixes, start, end, power) == probes.hash[probe]:
+                    end = start + look.length
+                    if start >= 0 and end <= size and span(prefixes, start, end, power) == look.hash:
                         delimited = edges[begin + start] and edges[begin + end]
-                        if _counts(probes.place[probe], delimited, user[turn], end - start == size):
-                            made = ANSWERED if probes.kind[probe] == ANSWER else FULL
+                        if _counts(look.place, delimited, user[turn], end - start == size):
+                            made = ANSWERED if look.kind == ANSWER else FULL
                             found = _better(found, (probe, made, np.float32(1)), probes)
-                    elif (
-                        probes.place[probe] <= SENTENCE
-                        and found[1] != FULL
-                        and _enough(probe, begin + start, probes, seen)
-                    ):
-                        first = begin + max(0, start - probes.slack[probe])
-                        last = begin + min(size, end + probes.slack[probe])
+                    elif look.place <= SENTENCE and found[1] != FULL and _enough(begin + start, look, seen[probe]):
+                        first = begin + max(0, start - look.slack)
+                        last = begin + min(size, end + look.slack)
                         made = _near((hashes[first:last], edges[first : last + 1]), probe, (probes, words, spare), rule)
                         found = _better(found, made, probes)
         best[record], how[record], share[record] = found
     return best, how, share
 
 
+@njit(cache=True, nogil=True)
+def _likely(prefixes, edges, user, index, places):  # type: ignore[no-untyped-def]
+    """Write where in a turn a seed may be into `places`; returns how many there are.
+
+    A loop of its own without a branch on what it reads: the processor then waits for many reads of the filter at once.
+    """
+    seeds, power = index
+    size, count = len(edges) - 1, 0
+    for at in range(size - SHORTEST + 1):
+        likely = at + SEED <= size and may_hold(seeds, span(prefixes, at, at + SEED, power))
+        if user and edges[at] and edges[at + SHORTEST]:
+            likely |= may_hold(seeds, span(prefixes, at, at + SHORTEST, power))
+        places[count] = at
+        count += likely
+    return count
+
+
 @njit(cache=True, nogil=True, inline="always")
-def _key(prefixes, at, sentence, seeds, power):  # type: ignore[no-untyped-def]
+def _key(prefixes, size, at, sentence, index):  # type: ignore[no-untyped-def]
     """Return the position in `seeds` of the tokens at `at`: of SHORTEST that are a sentence, or else of SEED; -1 for none."""
-    key = find(seeds, span(prefixes, at, at + SHORTEST, power)) if sentence else np.int64(-1)
-    if key < 0 and at + SEED < len(prefixes):
+    seeds, power = index
+    key = np.int64(find(seeds, span(prefixes, at, at + SHORTEST, power))) if sentence else np.int64(-1)
+    if key < 0 and at + SEED <= size:
         key = np.int64(find(seeds, span(prefixes, at, at + SEED, power)))
     return key
 
@@ -81,23 +99,19 @@ def _key(prefixes, at, sentence, seeds, power):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, inline="always")
 def _counts(place, delimited, user, alone):  # type: ignore[no-untyped-def]
     """Say whether a text that stands whole in a turn counts there."""
-    return place == ANYWHERE or (
-        delimited and (place == SENTENCE or (user and (place == ASKED or (place == ALONE and alone))))
-    )
+    return place == ANYWHERE or (delimited and (place <= ASKED or (user and place == ALONE and alone)))
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _enough(probe, place, probes, seen):  # type: ignore[no-untyped-def]
-    """Count a seed of the probe's copy that would begin at `place`; say whether it is the one that calls for a look.
+def _enough(place, look, seen):  # type: ignore[no-untyped-def]
+    """Count a seed of a text's copy that would begin at `place`; say whether it is the one that calls for a look.
 
-    seen: (where a copy of each probe was last expected, the seeds found of it).
+    seen: where a copy of the text was last expected, the seeds found of it.
     """
-    places, counts = seen
-    if abs(place - places[probe]) > probes.slack[probe]:
-        places[probe] = place
-        counts[probe] = 0
-    counts[probe] += 1
-    return counts[probe] == probes.least[probe]
+    if abs(place - seen[0]) > look.slack:
+        seen[0], seen[1] = place, 0
+    seen[1] += 1
+    return seen[1] == look.least
 
 
 @njit(cache=True, nogil=True)
@@ -105,7 +119,7 @@ def _near(window, probe, index, rule):  # type: ignore[no-untyped-def]
     """Return (probe, how, share) of a text of which some seeds stand in a window: (hashes, edges) of its tokens."""
     probes, words, spare = index
     share, held, numbers = _share(window[0], probe, probes, words, spare)
-    length, kind = probes.length[probe], probes.kind[probe]
+    length, kind = probes.look[probe].length, probes.look[probe].kind
     if share < NOTED:
         return probe, NONE, share
     if kind == ANSWER:
@@ -124,7 +138,7 @@ def _near(window, probe, index, rule):  # type: ignore[no-untyped-def]
             return probe, NONE, share
         if (
             kind == QUESTION
-            and probes.place[probe] == SENTENCE
+            and probes.look[probe].place == SENTENCE
             and not (_edge(window[1], start) and _edge(window[1], end))
         ):
             return probe, NONE, share

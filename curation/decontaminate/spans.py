@@ -11,6 +11,8 @@ from curation.text import MIX_1, MIX_2
 
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so multiplying by it loses nothing: 2^64 / golden ratio, Knuth vol. 3, 6.4
 DIRECTORY_BITS = 20
+FILTER_BITS = 19  # 4 MB, which a processor keeps at hand; of the keys that are not there it lets one in forty pass
+SIX, LOW_SIX, ONE = np.uint64(6), np.uint64(63), np.uint64(1)
 
 
 class Table(NamedTuple):
@@ -20,6 +22,7 @@ class Table(NamedTuple):
     starts: np.ndarray  # int64
     postings: np.ndarray  # int64
     directory: np.ndarray  # int32[2^DIRECTORY_BITS + 1]
+    filter: np.ndarray  # uint64[2^FILTER_BITS], two bits set for each key (Bloom 1970)
 
 
 def table(keys: np.ndarray, values: np.ndarray) -> Table:
@@ -30,7 +33,29 @@ def table(keys: np.ndarray, values: np.ndarray) -> Table:
     unique = keys[starts]
     tops = np.arange(2**DIRECTORY_BITS, dtype=np.uint64) << np.uint64(64 - DIRECTORY_BITS)
     directory = np.append(np.searchsorted(unique, tops), len(unique)).astype(np.int32)
-    return Table(unique, np.append(starts, len(values)).astype(np.int64), values.astype(np.int64), directory)
+    return Table(
+        unique, np.append(starts, len(values)).astype(np.int64), values.astype(np.int64), directory, _filter(unique)
+    )
+
+
+@njit(cache=True, nogil=True)
+def _filter(keys):  # type: ignore[no-untyped-def]
+    out = np.zeros(1 << FILTER_BITS, np.uint64)
+    for key in keys:
+        out[key >> np.uint64(64 - FILTER_BITS)] |= _mask(key)
+    return out
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _mask(key):  # type: ignore[no-untyped-def]
+    return (ONE << (key & LOW_SIX)) | (ONE << ((key >> SIX) & LOW_SIX))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def may_hold(table, key):  # type: ignore[no-untyped-def]
+    """Say whether the table may hold `key`; False is sure."""
+    mask = _mask(key)
+    return table.filter[key >> np.uint64(64 - FILTER_BITS)] & mask == mask
 
 
 def powers(length: int) -> np.ndarray:
@@ -42,10 +67,18 @@ def powers(length: int) -> np.ndarray:
 def prefix(hashes, start, end):  # type: ignore[no-untyped-def]
     """Return the polynomial hash of every beginning of hashes[start:end], from the empty one on."""
     out = np.empty(end - start + 1, np.uint64)
-    out[0] = np.uint64(0)
-    for at in range(start, end):
-        out[at - start + 1] = out[at - start] * BASE + hashes[at]
+    fill(hashes[start:end], out)
     return out
+
+
+@njit(cache=True, nogil=True)
+def fill(hashes, out):  # type: ignore[no-untyped-def]
+    """Write the polynomial hash of every beginning of `hashes` into `out`."""
+    value = np.uint64(0)
+    out[0] = value
+    for at in range(len(hashes)):
+        value = value * BASE + hashes[at]
+        out[at + 1] = value
 
 
 @njit(cache=True, nogil=True, inline="always")

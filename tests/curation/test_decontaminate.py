@@ -86,13 +86,16 @@ def test_a_short_item_inside_a_longer_record_is_found_in_both_languages(benchmar
     assert (chinese["keep"], chinese["item"]) == (False, "exam/test/poetry/0")
 
 
-def test_a_tiny_item_counts_only_as_a_sentence_of_a_users(benchmarks: Path) -> None:
+def test_a_tiny_item_counts_only_as_a_sentence_of_its_own_whoever_says_it(benchmarks: Path) -> None:
     alone, labelled, mentioned = asked(
         benchmarks, "who painted the guernica", f"Q: {TINY}", "I know who painted the Guernica, do you?"
     )
     assert [alone["keep"], labelled["keep"], mentioned["keep"]] == [False, False, True]
-    told = records([("user", "Tell me about art."), ("assistant", f"{TINY} Nobody knows.")])
-    assert prepare(Settings(benchmarks=str(benchmarks), bits=60))(told)["keep"].to_pylist() == [True]
+    told = records(
+        [("user", "Tell me about art."), ("assistant", f"{TINY} Nobody knows.")],
+        [("user", "Tell me about art."), ("assistant", "I know who painted the Guernica, do you?")],
+    )
+    assert prepare(Settings(benchmarks=str(benchmarks), bits=60))(told)["keep"].to_pylist() == [False, True]
 
 
 def test_a_question_in_the_assistants_turn_is_found(benchmarks: Path) -> None:
@@ -380,6 +383,14 @@ def same(a: str, b: str) -> bool:
 )
 def test_copies_fold_to_the_same_tokens(a: str, b: str) -> None:
     assert same(a, b)
+
+
+def test_words_that_stand_as_they_are_are_the_tokens_of_their_full_width_copy() -> None:
+    text = "the 3rd cat sat on 12 mats (blue), 25 rugs; 我有 twenty five\npens and 7 个 caféd hats"
+    wide = "".join(chr(ord(c) + 0xFEE0) if c.isascii() and c.isalnum() else c for c in text)
+    plain, copied = (tokenise(pa.array([t])) for t in (text, wide))
+    assert plain.hashes.tolist() == copied.hashes.tolist()
+    assert plain.edges.tolist() == copied.edges.tolist()
 
 
 @pytest.mark.parametrize(
