@@ -27,7 +27,7 @@ class Run:
     """A proxy run of the search; metrics are empty where it failed."""
 
     name: str
-    kind: str  # natural, space_filling, expected_improvement, top or confirmation
+    kind: str  # natural, space_filling, expected_improvement or front, top, confirmation
     seed: int
     weights: Array
     metrics: Mapping[str, float]

@@ -43,7 +43,8 @@ def render(outcome: Outcome, funnel: Funnel | None = None) -> str:
         "ladder": tables.ladder(outcome),
         "signals": tables.signals(outcome),
         "guards": _guards(outcome),
-        "front": tables.front(outcome),
+        "front_note": text(_front_note(outcome)),
+        "front": charts.front(outcome) + f'<div class="scroll">{tables.front(outcome)}</div>',
         "planner": tables.planner(outcome),
         "nexts": tables.nexts(outcome),
         "constraints": tables.constraints(outcome),
@@ -93,6 +94,22 @@ def _gains_note(outcome: Outcome) -> str:
         f"Natural minus proposed, in per cent of natural: to the right is better. {better} of {len(outcome.gains)} metrics are "
         f"detectably better, {len(detectable) - better} detectably worse. Each interval is its own: among many metrics some "
         "exclude zero by luck."
+    )
+
+
+def _front_note(outcome: Outcome) -> str:
+    if not outcome.found.goal.parts:
+        return (
+            "Runs that no other run beats in one metric without losing another (the Pareto front of what was run, seed noise "
+            "included); in each, the metric that gains and the one that loses most against natural."
+        )
+    weights = ", ".join(
+        f"{sum(outcome.found.goal.shares[m] for m in goal.shares):.2f} {name}" for name, goal in outcome.goals.items()
+    )
+    return (
+        "In colour the front: runs that no other run beats in one goal without losing another, seed noise included; each goal's gain over "
+        f"natural. The weights of the objective choose the compromise: the proposed mixture (ringed) is where {weights} together "
+        "are predicted best. Another compromise has its weights in mixture.json (provenance, front); confirm it before it is used."
     )
 
 

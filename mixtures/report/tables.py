@@ -50,7 +50,7 @@ def ladder(outcome: Outcome) -> str:
 
 def _why(fitted: Fitted, outcome: Outcome) -> str:
     """Say why this form, and which runs were left out since the others are predicted much better without them."""
-    left = ", ".join(outcome.searched[row].name for row in fitted.outliers)
+    left = ", ".join(f"{outcome.searched[row].name} ({why})" for row, why in fitted.outliers.items())
     return f"{fitted.name}: {fitted.why}" + (f". Left out as outliers: {left}" if left else "")
 
 
@@ -127,13 +127,18 @@ def nexts(outcome: Outcome) -> str:
 
 
 def front(outcome: Outcome) -> str:
-    """Return the runs that no other beats in every metric: composite, best and worst metric against natural."""
-    goal, natural = outcome.found.goal, outcome.found.natural.weights
-    base = [run.metrics for run in outcome.runs if run.metrics and (run.weights == natural).all()]
-    level = {m: sum(row[m] for row in base) / len(base) for m in goal.shares}
+    """Return the runs that no other beats in every goal: the gain in each, or in the best and worst of many metrics."""
+    goal = outcome.found.goal
     rows: list[list[Cell]] = []
+    if goal.parts:
+        fresh = [f"{g.mean:+.2%} ({g.low:+.2%} … {g.high:+.2%})" for g in outcome.compromise.values()]
+        rows.append([("proposed, on fresh seeds", WORD), f"{outcome.gain.mean:+.2%}", *fresh])
+        for run in sorted(outcome.front, key=lambda run: list(outcome.gains_of(run).values()), reverse=True):
+            total = number(goal.of(run.metrics), 4)
+            rows.append([(run.name, WORD), total, *(f"{gain:+.2%}" for gain in outcome.gains_of(run).values())])
+        return table([("run", WORD), "composite", *goal.parts], rows)
     for run in sorted(outcome.front, key=lambda run: goal.of(run.metrics)):
-        gains = sorted(((level[m] - run.metrics[m]) / (abs(level[m]) or goal.scale[m]), m) for m in goal.shares)
+        gains = sorted((gain, m) for m, gain in outcome.gains_of(run).items())
         (low, worst), (high, best) = gains[0], gains[-1]
         cells: list[Cell] = [(run.name, WORD), number(goal.of(run.metrics), 4), (f"{best} {high:+.1%}", WRAP)]
         rows.append([*cells, (f"{worst} {low:+.1%}", WRAP)])

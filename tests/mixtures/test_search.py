@@ -224,6 +224,48 @@ def test_a_gain_known_well_enough_goes_straight_to_the_best_predicted(tmp_path: 
     assert [run.kind for run in outcome.searched[12:]] == ["top"] * 6
 
 
+def test_a_pareto_search_runs_along_the_front_and_the_weights_choose_on_it(done: Path, tmp_path: Path) -> None:
+    def chinese(folder: Path) -> np.ndarray:
+        return np.array(
+            [sum(run["weights"].get(n, 0) for n in NAMES[2:]) for run in ledger.read(folder / "ledger.jsonl")]
+        )
+
+    proposed = {}
+    for weight in (1.0, 8.0):
+        goals = Settings(aim="pareto", objective=(("loss/zh-*", weight), ("loss/en-*", 1.0)))
+        plan = PLAN.model_copy(update={"swarm": Swarm(runs=24, pool=400), "search": goals})
+        folder = tmp_path / f"{weight:g}"
+        outcome = search(DOMAINS, plan, World(), folder, "formula")
+        kinds = np.array([run["kind"] for run in ledger.read(folder / "ledger.jsonl")])
+        assert (kinds == "front").sum() == 6
+        assert np.ptp(chinese(folder)[kinds == "front"]) > 0.2
+        said = provenance(folder)
+        assert set(said["goals"]) == {"loss/zh-*", "loss/en-*"}
+        assert all(set(row["gains"]) == set(said["goals"]) for row in said["front"])
+        assert "By goal: loss/zh-*" in outcome.verdict
+        assert "ringed" in (folder / "report.html").read_text()
+        proposed[weight] = sum(said["proposed"][n] for n in NAMES[2:])
+    assert proposed[8.0] > proposed[1.0] + 0.1
+    assert "ringed" not in (done / "report.html").read_text()
+
+
+def test_a_run_left_out_as_an_outlier_is_named_with_its_reason(tmp_path: Path) -> None:
+    world = World()
+
+    def spoilt(batch: Sequence[tuple[str, np.ndarray, int]], on_done: OnDone) -> list[Metrics]:
+        found = world(batch, lambda i, m: None)
+        return [{**m, "loss/zh-math": 9.0} if job[0] == "fill-4" else m for job, m in zip(batch, found, strict=True)]
+
+    search(DOMAINS, PLAN.model_copy(update={"swarm": Swarm(runs=16, pool=400)}), spoilt, tmp_path / "s", "formula")
+    said = json.loads((tmp_path / "s" / "surrogates.json").read_text())
+    (strange,) = said["loss/zh-math"]["outliers"]
+    assert strange["run"] == "fill-4"
+    assert strange["why"].startswith("measured 9, the others say 1.")
+    assert all(said[f"loss/{name}"]["outliers"] == [] for name in NAMES[:3])
+    page = (tmp_path / "s" / "report.html").read_text()
+    assert f"Left out as outliers: fill-4 ({strange['why']})" in page
+
+
 def test_every_surrogate_says_why_it_was_chosen(done: Path) -> None:
     for said in json.loads((done / "surrogates.json").read_text()).values():
         assert said["why"]
