@@ -55,7 +55,7 @@ def test_missing_metrics_are_nan_whatever_they_are_called(tmp_path: Path) -> Non
 
 def test_broken_tables_name_the_line_or_the_column(tmp_path: Path) -> None:
     for content, message in [
-        ("index,a\n0,x\n", "line 2: expected a number, got 'x'"),
+        ("index,a\n0,x\n", "line 2, column 'a': expected a number, got 'x'"),
         ("index,a\n\n0\n", "line 3: expected 2 cells"),
         ("index,a,a\n0,1,2\n", "a column is named twice: 'a'"),
         ("a,b\n0,1\n", "key column"),
