@@ -185,15 +185,14 @@ RIVALS = ("random", "RegMix, one shot", "GP, one shot")
 
 
 def regret(table: Finished, rows: Sequence[int]) -> float:
-    """Return how far the best of these rows is above the best of the table, in sd of the objective, or what they miss of its front.
-
-    Volumes are counted up to the front's worst in each goal and a tenth of its span more.
-    """
+    """Return how far the best of these rows is above the best of the table, in sd, or what they miss of the front's volume."""
     value = table.value
     if table.goal.parts:
         values = np.column_stack([table.metrics[m] for m in table.goal.parts])
         ends, some = values[pareto.front(values)], values[list(rows)]
-        worst = ends.max(axis=0) + 0.1 * np.ptp(ends, axis=0)
+        worst = ends.max(axis=0) + 0.1 * np.ptp(
+            ends, axis=0
+        )  # a little more than the front's worst, so that its ends count
         return 1 - pareto.volume(some[pareto.front(some)], worst) / pareto.volume(ends, worst)
     return float((value[list(rows)].min() - value.min()) / value.std())
 
@@ -239,12 +238,11 @@ def plans(budget: int, batch: int, aim: str = "composite") -> dict[str, tuple[st
 def shown(table: Finished, budget: int, found: Mapping[str, Array]) -> str:
     """Return the table of regrets in words."""
     seeds = len(next(iter(found.values())))
-    unit = f"in sd of the objective over the table ({table.value.std():.4g})"
-    unit = "as a part of the hypervolume of the table's front" if table.goal.parts else unit
+    sd = f"in sd of the objective over the table ({table.value.std():.4g})"
     lines = [
         f"{len(table.wide)} rows, {len(table.domains)} domains, {len(table.goal.shares)} metrics in the objective"
         + (f"; {table.left_out} rows without one of them left out" if table.left_out else ""),
-        f"regret after {budget} runs, {unit}; {seeds} seeds",
+        f"regret after {budget} runs, {'part of the hypervolume missed' if table.goal.parts else sd}; {seeds} seeds",
         f"{'':<36}{'mean':>8}{'sd':>8}{'median':>8}{'worst':>8}{'hits':>6}",
     ]
     for label, r in found.items():

@@ -127,7 +127,7 @@ def _fit(metric: str, ratios: Array, values: Array, names: tuple[str, ...], quic
 
 def _told(strange: NDArray[np.intp], ratios: Array, values: Array, predictor: Predictor) -> dict[int, str]:
     """Return what the runs left out measured, and what the others say of their mixtures."""
-    expected = predictor.at(ratios[strange])[0] if len(strange) else []
+    expected: Array = predictor.at(ratios[strange])[0] if len(strange) else np.empty(0)
     pairs = zip(strange.tolist(), values[strange], expected, strict=True)
     return {row: f"measured {value:.4g}, the others say {mean:.4g}" for row, value, mean in pairs}
 
