@@ -129,6 +129,7 @@ def _provenance(outcome: Outcome) -> dict[str, Any]:
             for n in outcome.nexts
         ],
         "planner": [{"more_pairs": k, "runs": 2 * k, "half_interval": half} for k, half in outcome.planner],
+        "compromise": outcome.why,
         "goals": {
             name: {
                 "weight": sum(found.goal.shares[m] for m in goal.shares),

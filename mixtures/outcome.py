@@ -90,16 +90,36 @@ class Outcome:
 
     @property
     def front(self) -> tuple[Run, ...]:
-        """The search's runs that no other run beats in one goal without losing another."""
-        whole = [run for run in self.searched if all(m in run.metrics for m in self.found.goal.shares)]
-        values = np.array([[goal.of(run.metrics) for goal in self.goals.values()] for run in whole])
-        return tuple(run for run, keep in zip(whole, pareto.front(values), strict=True) if keep)
+        """The runs of the search that no other beats in one goal without losing another."""
+        values = np.array([[goal.of(run.metrics) for goal in self.goals.values()] for run in self.sound])
+        return tuple(run for run, keep in zip(self.sound, pareto.front(values), strict=True) if keep)
+
+    @property
+    def sound(self) -> tuple[Run, ...]:
+        """The runs of the search with every metric of the objective, none of them left out as an outlier."""
+        shares, fitted = self.found.goal.shares, self.found.fitted
+        strange = {row for m in shares for row in fitted[m].outliers}
+        rows = enumerate(self.searched)
+        return tuple(run for row, run in rows if row not in strange and all(m in run.metrics for m in shares))
 
     @property
     def compromise(self) -> Mapping[str, Interval]:
         """The gain of the proposed mixture in each goal of a Pareto search, as a fraction of natural's, on fresh seeds."""
         parts, sure = self.found.goal.parts, self.plan.search.confidence
         return {name: _gain(goal, self.pairs, sure) for name, goal in parts.items()}
+
+    @property
+    def why(self) -> str:
+        """Which compromise of a Pareto search is proposed, and why this one; nothing of another search."""
+        goal = self.found.goal
+        weights = {name: sum(goal.shares[m] for m in part.shares) for name, part in goal.parts.items()}
+        each = [
+            f"{name} (weight {weights[name]:.2f}) {gain.mean:+.2%}, {gain.low:+.2%} to {gain.high:+.2%}"
+            for name, gain in self.compromise.items()
+        ]
+        return (
+            f"On the front of the goals the objective's weights choose the proposal: {'; '.join(each)}." if each else ""
+        )
 
     def gains_of(self, run: Run) -> dict[str, float]:
         """Return how much better than the natural mixture's runs a run is in each goal, as a fraction of theirs."""
@@ -116,9 +136,6 @@ class Outcome:
     def verdict(self) -> str:
         """The result in a sentence or two."""
         said = confirm.verdict(self.gain)
-        if self.compromise:
-            each = [f"{n} {g.mean:+.2%} ({g.low:+.2%} to {g.high:+.2%})" for n, g in self.compromise.items()]
-            said = f"{said} By goal: {', '.join(each)}."
         return f"{said} It is worse than allowed in {', '.join(self.broken)}." if self.broken else said
 
     def epochs(self, which: Mixture) -> Array:

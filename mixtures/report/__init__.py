@@ -41,6 +41,7 @@ def render(outcome: Outcome, funnel: Funnel | None = None) -> str:
         "observed": charts.observed(outcome),
         "observed_note": text(charts.observed_note(outcome)),
         "ladder": tables.ladder(outcome),
+        "reasons": tables.reasons(outcome),
         "signals": tables.signals(outcome),
         "guards": _guards(outcome),
         "front_note": text(_front_note(outcome)),
@@ -58,9 +59,10 @@ def render(outcome: Outcome, funnel: Funnel | None = None) -> str:
 def _choice(outcome: Outcome) -> str:
     objective = f"The composite is the weighted mean of {len(outcome.found.goal.shares)} metrics, each over its mean under the natural mixture."
     if outcome.chosen.name == "proposed":
-        return f"Chosen for the final run: the proposed mixture. {objective}"
+        return f"Chosen for the final run: the proposed mixture. {outcome.why} {objective}"
     return (
-        f"Chosen for the final run: the natural mixture, since nothing here shows that another is better. {objective}"
+        "Chosen for the final run: the natural mixture, since nothing here shows that another is better. "
+        f"{outcome.why} {objective}"
     )
 
 
@@ -103,13 +105,10 @@ def _front_note(outcome: Outcome) -> str:
             "Runs that no other run beats in one metric without losing another (the Pareto front of what was run, seed noise "
             "included); in each, the metric that gains and the one that loses most against natural."
         )
-    weights = ", ".join(
-        f"{sum(outcome.found.goal.shares[m] for m in goal.shares):.2f} {name}" for name, goal in outcome.goals.items()
-    )
     return (
-        "In colour the front: runs that no other run beats in one goal without losing another, seed noise included; each goal's gain over "
-        f"natural. The weights of the objective choose the compromise: the proposed mixture (ringed) is where {weights} together "
-        "are predicted best. Another compromise has its weights in mixture.json (provenance, front); confirm it before it is used."
+        "In colour the front: runs that no other run beats in one goal without losing another, seed noise included; each goal's gain "
+        "over natural. Ringed: the proposed mixture, the compromise that the objective's weights choose. Another has its weights in "
+        "mixture.json (provenance, front); confirm it before it is used."
     )
 
 

@@ -191,7 +191,7 @@ def observed(outcome: Outcome) -> str:
 def front(outcome: Outcome) -> str:
     """Return a scatter of the runs' gains for each two goals of a Pareto search, nothing for another."""
     goals = list(outcome.found.goal.parts)
-    whole = [run for run in outcome.searched if run.metrics]
+    whole = outcome.sound
     ends = {run.name for run in outcome.front}
     gains = [outcome.gains_of(run) for run in whole]
     charts = []

@@ -34,7 +34,7 @@ def number(value: float, digits: int = 3) -> str:
 def ladder(outcome: Outcome) -> str:
     """Return metric × form: the cross-validated error over the constant's; then the chosen form's rank correlation."""
     fitted = outcome.found.fitted
-    names = list(dict.fromkeys(step.name for f in fitted.values() for step in f.table))
+    names = list(dict.fromkeys(step.name for f in fitted.values() for step in f.table if step.name != CONSTANT))
     rows: list[list[Cell]] = []
     for metric, f in fitted.items():
         base = next(s.cv_error for s in f.table if s.name == CONSTANT)
@@ -43,9 +43,15 @@ def ladder(outcome: Outcome) -> str:
             (number(errors[n], 2), PICK) if n == f.name else (number(errors[n], 2) if n in errors else "–")
             for n in names
         ]
-        rows.append([metric, *cells, number(f.cv_rank, 2), number(base, 4), (_why(f, outcome), WRAP)])
+        rows.append([metric, *cells, number(f.cv_rank, 2), (number(base, 4), PICK if f.name == CONSTANT else "")])
     shown = [name.replace("-log", "−log") for name in names]
-    return table(["metric", *shown, "rank ρ of the chosen", "constant's error", ("why it was chosen", WRAP)], rows)
+    return table(["metric", *shown, "rank ρ of the chosen", "constant's error"], rows)
+
+
+def reasons(outcome: Outcome) -> str:
+    """Return metric → why its form was chosen, and which runs were left out."""
+    rows: list[list[Cell]] = [[metric, (_why(f, outcome), WRAP)] for metric, f in outcome.found.fitted.items()]
+    return table(["metric", ("why it was chosen", WRAP)], rows)
 
 
 def _why(fitted: Fitted, outcome: Outcome) -> str:

@@ -103,7 +103,7 @@ def test_a_front_of_three_goals_is_shown_for_each_two_of_them(outcome: Outcome) 
     assert page.count('class="seen"') - report.render(outcome).count('class="seen"') == 3 * len(shown.front)
     assert page.count("<td class=word>proposed, on fresh seeds</td>") == 1
     for name, gain in shown.compromise.items():
-        assert f"{report.text(name)} {gain.mean:+.2%}" in page
+        assert f"{report.text(name)} (weight 0.20) {gain.mean:+.2%}" in page
     assert len(shown.front) < len(shown.searched)
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import minimize
 
 from curation import shards
-from mixtures import ledger
+from mixtures import ledger, report
 from mixtures.domain import domains_of
 from mixtures.limits import Bound, InfeasibleError
 from mixtures.mixture import natural, read_mixture
@@ -242,7 +242,8 @@ def test_a_pareto_search_runs_along_the_front_and_the_weights_choose_on_it(done:
         said = provenance(folder)
         assert set(said["goals"]) == {"loss/zh-*", "loss/en-*"}
         assert all(set(row["gains"]) == set(said["goals"]) for row in said["front"])
-        assert "By goal: loss/zh-*" in outcome.verdict
+        assert "weights choose the proposal: loss/zh-* (weight " in said["compromise"]
+        assert report.text(outcome.why) in (folder / "report.html").read_text()
         assert "ringed" in (folder / "report.html").read_text()
         proposed[weight] = sum(said["proposed"][n] for n in NAMES[2:])
     assert proposed[8.0] > proposed[1.0] + 0.05
@@ -256,12 +257,15 @@ def test_a_run_left_out_as_an_outlier_is_named_with_its_reason(tmp_path: Path) -
         found = world(batch, lambda i, m: None)
         return [{**m, "loss/zh-math": 9.0} if job[0] == "fill-4" else m for job, m in zip(batch, found, strict=True)]
 
-    search(DOMAINS, PLAN.model_copy(update={"swarm": Swarm(runs=16, pool=400)}), spoilt, tmp_path / "s", "formula")
+    outcome = search(
+        DOMAINS, PLAN.model_copy(update={"swarm": Swarm(runs=16, pool=400)}), spoilt, tmp_path / "s", "formula"
+    )
     said = json.loads((tmp_path / "s" / "surrogates.json").read_text())
     (strange,) = said["loss/zh-math"]["outliers"]
     assert strange["run"] == "fill-4"
     assert strange["why"].startswith("measured 9, the others say 1.")
     assert all(said[f"loss/{name}"]["outliers"] == [] for name in NAMES[:3])
+    assert "fill-4" not in [run.name for run in outcome.sound]
     page = (tmp_path / "s" / "report.html").read_text()
     assert f"Left out as outliers: fill-4 ({strange['why']})" in page
 
