@@ -59,7 +59,10 @@ def render(outcome: Outcome, funnel: Funnel | None = None) -> str:
 def _choice(outcome: Outcome) -> str:
     objective = f"The composite is the weighted mean of {len(outcome.found.goal.shares)} metrics, each over its mean under the natural mixture."
     if outcome.chosen.name == "proposed":
-        return f"Chosen for the final run: the proposed mixture. {outcome.why} {objective}"
+        free = outcome.found.space.holds(outcome.found.natural.weights)
+        since = " since search.without_gain says so" if free else " since the natural one breaks a constraint"
+        since = "" if outcome.gain.low > 0 and not outcome.broken else f",{since}"
+        return f"Chosen for the final run: the proposed mixture{since}. {outcome.why} {objective}"
     return (
         "Chosen for the final run: the natural mixture, since nothing here shows that another is better. "
         f"{outcome.why} {objective}"

@@ -6,7 +6,7 @@ import pytest
 from mixtures import surrogate
 from mixtures.objective import Objective
 from mixtures.pareto import along, front, volume, weighed
-from mixtures.propose import Model
+from mixtures.propose import Model, improve, improvement
 
 
 class Rows:
@@ -62,3 +62,11 @@ def test_a_weighing_has_its_own_best_point_on_the_front(model: tuple[Model, np.n
     best = [line[np.argmin(weighed(found, np.array([w, 1.0])).score(line)), 0] for w in (0.6, 1.0, 1.6)]
     assert best[0] < best[1] < best[2]
     assert best[1] == pytest.approx(0.5, abs=0.06)
+
+
+def test_where_no_improvement_is_left_to_expect_the_best_predicted_is_run(model: tuple[Model, np.ndarray]) -> None:
+    found, taken = model
+    seen = np.vstack([taken, [0.5, 0.5, 0.0]])
+    known = np.array([[0.1, 0.1, 0.8], [0.3, 0.2, 0.5], [0.15, 0.15, 0.7]])
+    assert improvement(found, known, seen).max() == 0
+    np.testing.assert_array_equal(improve(found, known, seen, 1), known[1:2])

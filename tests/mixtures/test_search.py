@@ -151,6 +151,10 @@ def test_where_no_mixture_is_better_few_searches_say_one_is(tmp_path: Path) -> N
 
 def test_a_search_that_finds_nothing_says_so(tmp_path: Path) -> None:
     unsure = PLAN.model_copy(update={"search": Settings(confidence=0.999)})
+    bound = Settings(confidence=0.999, bounds=(Bound(domains="en-math", floor=0.1),))
+    search(DOMAINS, PLAN.model_copy(update={"search": bound}), World(matters=0.0), tmp_path / "bound", "formula")
+    since = "the proposed mixture, since the natural one breaks a constraint"
+    assert since in (tmp_path / "bound" / "report.html").read_text()
     outcome = search(DOMAINS, unsure, World(matters=0.0), tmp_path / "flat", "formula")
     assert outcome.verdict.startswith("No detectable gain")
     assert "No detectable gain" in (tmp_path / "flat" / "report.html").read_text()
