@@ -74,3 +74,11 @@ def test_earlier_runs_count_for_a_domain_that_joins(tmp_path: Path) -> None:
     old.add(Run("c", "confirmation", 1, HALF, {"a": 1.0}))
     (run,) = Ledger(tmp_path / "ledger.jsonl", ("x", "xx", "y"), "q").earlier()
     np.testing.assert_array_equal(run.weights, [0.5, 0.0, 0.5])
+
+
+def test_earlier_runs_of_a_domain_that_is_gone_are_left_out_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Ledger(tmp_path / "ledger.jsonl", ("x", "y"), "p").add(Run("n", "natural", 0, HALF, {"a": 1.0}))
+    assert Ledger(tmp_path / "ledger.jsonl", ("x", "z"), "p").earlier() == []
+    assert "1 earlier runs are not reused: they weigh y, which is no domain any more" in caplog.text
