@@ -216,10 +216,7 @@ def replay(
 
 
 def plans(budget: int, batch: int, aim: str = "composite") -> dict[str, tuple[str, swarm.Settings]]:
-    """Return what is compared: the rivals at this budget, and the search with its own batches where another was asked.
-
-    Along a front the rivals are random rows and the search of the composite.
-    """
+    """Return what is compared at this budget: rivals and the search, with its own batches too where another was asked."""
     default = swarm.Settings(runs=budget)
     asked = default.model_copy(update={"batch": min(batch, budget)})
     if aim == "pareto":
