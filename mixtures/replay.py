@@ -190,9 +190,7 @@ def regret(table: Finished, rows: Sequence[int]) -> float:
     if table.goal.parts:
         values = np.column_stack([table.metrics[m] for m in table.goal.parts])
         ends, some = values[pareto.front(values)], values[list(rows)]
-        worst = ends.max(axis=0) + 0.1 * np.ptp(
-            ends, axis=0
-        )  # a little more than the front's worst, so that its ends count
+        worst = ends.max(axis=0) + 0.1 * np.ptp(ends, axis=0)  # beyond the front's worst, so that its ends count
         return 1 - pareto.volume(some[pareto.front(some)], worst) / pareto.volume(ends, worst)
     return float((value[list(rows)].min() - value.min()) / value.std())
 
