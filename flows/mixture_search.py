@@ -46,7 +46,7 @@ def summary(config: Config) -> str:
         lines.append(f"{name:<20}{natural[name]:>12.4f}{weight:>12.4f}{chosen['epochs'][name]:>12.2f}")
     lines += [
         "",
-        f"chosen: {chosen['name']}. {chosen['provenance']['verdict']}",
+        f"chosen: {chosen['name']}. {chosen['provenance']['verdict']} {chosen['provenance']['compromise']}".rstrip(),
         "",
         f"report      {folder(config)}/report.html",
     ]

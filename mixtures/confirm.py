@@ -72,14 +72,6 @@ def spread_of(gain: Interval) -> float:
     return (gain.high - gain.mean) * float(np.sqrt(gain.pairs)) / quantile
 
 
-def front(values: Array) -> NDArray[np.bool_]:
-    """Return which rows (mixtures × metrics, lower is better) no other row beats in one metric without losing another."""
-    keep = np.ones(len(values), np.bool_)
-    for k, row in enumerate(values):
-        keep[k] = not ((values <= row).all(axis=1) & (values < row).any(axis=1)).any()
-    return keep
-
-
 def noise_floor(repeats: Array) -> float:
     """Return the sd over repeats of one mixture with different seeds; NaN with fewer than two."""
     known = repeats[np.isfinite(repeats)]

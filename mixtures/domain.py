@@ -38,7 +38,7 @@ class Domains:
 
 PARTS = """
 WITH licences AS (
-    SELECT source, coalesce(licence, 'unknown') AS licence, count(*) / sum(count(*)) OVER (PARTITION BY source) AS part
+    SELECT source, coalesce(nullif(licence, ''), 'unknown') AS licence, count(*) / sum(count(*)) OVER (PARTITION BY source) AS part
     FROM records GROUP BY source, licence
 ), cells AS (SELECT domain, source, sum(n_tokens) AS tokens FROM domains GROUP BY domain, source)
 SELECT 'source:' || source AS name, domain, tokens::DOUBLE AS tokens FROM cells

@@ -56,7 +56,7 @@ def _arguments() -> argparse.ArgumentParser:
 def _run(given: argparse.Namespace) -> None:
     joined = tables.join(tables.read_ratios(given.ratios), tables.read_metrics(given.metrics))
     names = joined.ratios.columns
-    test = tables.read_ratios(given.test_ratios)
+    test = tables.read_ratios(given.test_ratios, names)
     points = tables.align(test, names)
     metrics = _columns(tables.choose(joined.metrics, given.metric))
     if joined.unmeasured:
@@ -98,7 +98,7 @@ def told_of(found: Fitted, joined: Joined, told: Transfer | None = None) -> str:
     if told is not None:
         lines.append(f"  cheap runs {told.why}")
     if found.outliers:
-        strange = ", ".join(joined.ratios.runs[row] for row in found.outliers)
+        strange = ", ".join(f"{joined.ratios.runs[row]} ({why})" for row, why in found.outliers.items())
         lines.append(f"  left out as strange, the others are predicted much better without: {strange}")
     wide = max(len(step.name) for step in found.table)
     lines.append(f"  {'rung':{wide}}  held-out error  rank correlation")

@@ -7,8 +7,10 @@ that joins later does not make earlier runs foreign. A line cut short by a kill 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from curation.identity import digest
 
 Array = NDArray[np.float64]
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +30,7 @@ class Run:
     """A proxy run of the search; metrics are empty where it failed."""
 
     name: str
-    kind: str  # natural, space_filling, expected_improvement, top or confirmation
+    kind: str  # natural, space_filling, expected_improvement or front, top, confirmation
     seed: int
     weights: Array
     metrics: Mapping[str, float]
@@ -63,14 +66,20 @@ class Ledger:
     def earlier(self) -> list[Run]:
         """Return every finished run of the file but confirmations whose domains are all known, the last of equal keys once.
 
-        A domain that joined later has weight 0 in them. Their proxies may differ: what they measured is taken as it is.
+        A domain that joined later has weight 0 in them; those with a domain that is gone are left out, with a warning. Their
+        proxies may differ: what they measured is taken as it is.
         """
         found: dict[str, Run] = {}
+        gone: list[str] = []
         for line in read(self.path):
             weights = line.get("weights", {})
             if line["status"] == "finished" and line["kind"] != "confirmation" and set(weights) <= set(self.names):
                 w = np.array([float(weights.get(name, 0.0)) for name in self.names])
                 found[line["key"]] = Run(line["name"], line["kind"], int(line["seed"]), w, line["metrics"])
+            elif line["status"] == "finished" and line["kind"] != "confirmation":
+                gone += sorted(set(weights) - set(self.names))
+        for name, count in Counter(gone).items():
+            LOG.warning("%d earlier runs are not reused: they weigh %s, which is no domain any more", count, name)
         return list(found.values())
 
     def add(self, run: Run, why: str = "") -> bool:

@@ -44,8 +44,8 @@ def supervised(domains: Domains, weights: Array) -> Array:
 
 def check(weights: Array, where: str, tolerance: float = ROUNDING) -> Array:
     """Return the rows renormalised to 1; raises ValueError on NaN, a negative weight, or a sum off by more than `tolerance`."""
-    if not np.isfinite(weights).all() or (weights < 0).any():
-        raise ValueError(f"{where}: expected finite weights of at least 0, got {weights[~(weights >= 0)][:3].tolist()}")
+    if (wrong := ~np.isfinite(weights) | (weights < 0)).any():
+        raise ValueError(f"{where}: expected finite weights of at least 0, got {weights[wrong][:3].tolist()}")
     sums = np.atleast_2d(weights).sum(axis=1)
     worst = sums[np.argmax(abs(sums - 1))] if len(sums) else 1.0
     if abs(worst - 1) > tolerance:

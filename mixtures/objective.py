@@ -29,6 +29,7 @@ class Objective:
     shares: Mapping[str, float]
     scale: Mapping[str, float]
     guards: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, Objective] = field(default_factory=dict)  # of a Pareto search: each goal by itself
 
     def of(self, metrics: Mapping[str, float]) -> float:
         """Return the composite of one run; NaN where a metric is missing."""
@@ -39,7 +40,7 @@ def objective(runs: Sequence[Run], settings: Settings) -> Objective:
     """Return the objective over the metrics that the natural mixture's runs have.
 
     A metric takes the weight, scale or guard of the first glob that it matches. Raises ValueError where no metric has a
-    weight, or where a scale is not above 0, since a share of it would mean nothing.
+    weight, where a scale is not above 0, since a share of it would mean nothing, or where a Pareto search has one goal.
     """
     natural = [r.metrics for r in runs if r.kind == "natural" and r.metrics]
     if not natural:
@@ -66,7 +67,22 @@ def objective(runs: Sequence[Run], settings: Settings) -> Objective:
     weights = weights if sum(weights.values()) > 0 else used
     total = sum(weights.values())
     guards = {n: level[n] + x * abs(level[n]) for n in names if (x := _first(settings.guards, n, np.inf)) < np.inf}
-    return Objective({n: w / total for n, w in weights.items()}, scale, guards)
+    shares = {n: w / total for n, w in weights.items()}
+    return Objective(shares, scale, guards, _parts(shares, scale, settings) if settings.aim == "pareto" else {})
+
+
+def _parts(shares: Mapping[str, float], scale: Mapping[str, float], settings: Settings) -> dict[str, Objective]:
+    """Return the goals: each line of the objective that has metrics, their shares within it summing to 1."""
+    goals: dict[str, dict[str, float]] = {}
+    for name, share in shares.items():
+        goals.setdefault(next(g for g, _ in settings.objective if fnmatchcase(name, g)), {})[name] = share
+    if len(goals) == 1:
+        raise ValueError(
+            f"search.aim=pareto needs two goals or more, and all metrics fall under {next(iter(goals))!r}: give search.objective "
+            "a line for each goal, a glob and its weight"
+        )
+    order = [g for g, _ in settings.objective if g in goals]
+    return {g: Objective({m: s / sum(goals[g].values()) for m, s in goals[g].items()}, scale) for g in order}
 
 
 def _first(given: Sequence[tuple[str, float]], name: str, default: float) -> float:

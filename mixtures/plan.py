@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mixtures.limits import Bound
 from mixtures.swarm import Settings as Swarm
@@ -19,6 +19,11 @@ class Settings(BaseModel):
     )
     objective: tuple[tuple[str, float], ...] = Field(
         (("loss/*", 1.0),), description="metric glob → weight in the composite"
+    )
+    aim: Literal["composite", "pareto"] = Field(
+        "composite",
+        description="pareto: every line of the objective is a goal, runs spread along the front of the goals, and the weights "
+        "choose the compromise on it",
     )
     normalise: Literal["natural", "none"] = Field(
         "natural", description="each metric is divided by its mean over the natural mixture, or by 1"
@@ -58,6 +63,12 @@ class Settings(BaseModel):
     without_gain: Literal["natural", "proposed"] = Field(
         "natural", description="what is chosen when no gain is detectable"
     )
+
+    @model_validator(mode="after")
+    def _one_question(self) -> Settings:
+        if self.aim == "pareto" and (self.hopeless > 0 or self.sharp > 0):
+            raise ValueError("search.hopeless and search.sharp judge the composite alone; leave them 0 with aim=pareto")
+        return self
 
 
 class Plan(BaseModel):

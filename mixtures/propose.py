@@ -106,7 +106,11 @@ def _first(points: Array, score: Array, count: int) -> Array:
 
 def improve(model: Model, known: Array, taken: Array, count: int) -> Array:
     """Return `count` candidates by expected improvement under noise, apart from one another and not taken."""
-    return _spread(known, improvement(model, known, taken), taken, count)
+    value = improvement(model, known, taken)
+    if len(value) and not value.max() > 0:  # less than a float holds, everywhere: the best predicted then
+        score = model.score(known)
+        value = score.max() - score
+    return _spread(known, value, taken, count)
 
 
 def improvement(model: Model, points: Array, taken: Array) -> Array:

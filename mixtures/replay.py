@@ -5,7 +5,8 @@
 The search is the one that `mixtures.search` runs (`rounds.spend`), only its pool is another. Beside it, at the same budget:
 random rows, and one-shot searches that spend the same last part of the runs on the best rows that one fit predicts. Every
 method keeps the best row it has looked up. Regret: that row's objective minus the best of the table, in standard
-deviations of the objective over the table.
+deviations of the objective over the table. With `--aim pareto` every metric of the objective is a goal, and the regret is the
+part that the rows looked up miss of the hypervolume of the table's front.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from mixtures import gp, rounds, surrogate, swarm, tables
+from mixtures import gp, pareto, rounds, surrogate, swarm, tables
 from mixtures.ledger import Run
 from mixtures.objective import Objective
 from mixtures.propose import Model
@@ -76,7 +77,9 @@ class Lookup:
         return [int(run.name) for run in self.runs]
 
 
-def read(ratios: Sequence[Path], metrics: Sequence[Path], objective: str, scaled: bool) -> Finished:
+def read(
+    ratios: Sequence[Path], metrics: Sequence[Path], objective: str, scaled: bool, aim: str = "composite"
+) -> Finished:
     """Return one pool of pairs of tables; raises ValueError where columns differ, or nothing matches the objective."""
     if len(ratios) != len(metrics):
         raise ValueError(f"{len(ratios)} files of ratios and {len(metrics)} of metrics; expected a pair each")
@@ -89,7 +92,9 @@ def read(ratios: Sequence[Path], metrics: Sequence[Path], objective: str, scaled
     whole = np.isfinite(values[:, columns]).all(axis=1)
     kept = {name: values[whole, column] for name, column in zip(shares, columns, strict=True)}
     spread = {name: float(column.std()) if scaled else 1.0 for name, column in kept.items()}
-    goal = Objective(shares, {name: sd if sd > 0 else 1.0 for name, sd in spread.items()})
+    scale = {name: sd if sd > 0 else 1.0 for name, sd in spread.items()}
+    parts = {name: Objective({name: 1.0}, scale) for name in shares} if aim == "pareto" else {}
+    goal = Objective(shares, scale, parts=parts)
     table = Finished(domains, weights[whole], kept, goal, int((~whole).sum()))
     if not (whole.any() and table.value.std() > 0):
         raise ValueError(
@@ -122,6 +127,11 @@ def ours(table: Finished, settings: swarm.Settings) -> list[int]:
     anchor = table.wide.mean(axis=0)  # where no natural mixture is known, the middle of what was run
     rounds.spend(bench, table, anchor, settings, partial(_fit, table), lambda _model, _best: "")
     return bench.rows
+
+
+def composite(table: Finished, settings: swarm.Settings) -> list[int]:
+    """Return the rows that the search looks up where it minds the goals' sum alone."""
+    return ours(replace(table, goal=replace(table.goal, parts={})), settings)
 
 
 def _fit(table: Finished, runs: Sequence[Run]) -> Model:
@@ -169,12 +179,19 @@ METHODS: dict[str, Method] = {
     "RegMix, one shot": partial(one_shot, regmix),
     "GP, one shot": partial(one_shot, process),
     "Cuvée": ours,
+    "composite": composite,
 }
+RIVALS = ("random", "RegMix, one shot", "GP, one shot")
 
 
 def regret(table: Finished, rows: Sequence[int]) -> float:
-    """Return how far the best of these rows is above the best of the table, in sd of the objective."""
+    """Return how far the best of these rows is above the best of the table, in sd, or what they miss of the front's volume."""
     value = table.value
+    if table.goal.parts:
+        values = np.column_stack([table.metrics[m] for m in table.goal.parts])
+        ends, some = values[pareto.front(values)], values[list(rows)]
+        worst = ends.max(axis=0) + 0.1 * np.ptp(ends, axis=0)  # beyond the front's worst, so that its ends count
+        return 1 - pareto.volume(some[pareto.front(some)], worst) / pareto.volume(ends, worst)
     return float((value[list(rows)].min() - value.min()) / value.std())
 
 
@@ -196,11 +213,17 @@ def replay(
     return {label: np.array(found[k * seeds : (k + 1) * seeds]) for k, label in enumerate(plans)}
 
 
-def plans(budget: int, batch: int) -> dict[str, tuple[str, swarm.Settings]]:
-    """Return what is compared: every method at this budget, and the search with its own batches where another was asked."""
+def plans(budget: int, batch: int, aim: str = "composite") -> dict[str, tuple[str, swarm.Settings]]:
+    """Return what is compared at this budget: rivals and the search, with its own batches too where another was asked."""
     default = swarm.Settings(runs=budget)
     asked = default.model_copy(update={"batch": min(batch, budget)})
-    found = {name: (name, asked) for name in METHODS if name != "Cuvée"}
+    if aim == "pareto":
+        return {
+            "random": ("random", asked),
+            "Cuvée, the composite": ("composite", asked),
+            "Cuvée, along the front": ("Cuvée", asked),
+        }
+    found = {name: (name, asked) for name in RIVALS}
     found[f"Cuvée, batches of {asked.batch}"] = ("Cuvée", asked)
     if asked != default:
         found[f"Cuvée, its defaults: batches of {default.batch}"] = ("Cuvée", default)
@@ -210,16 +233,17 @@ def plans(budget: int, batch: int) -> dict[str, tuple[str, swarm.Settings]]:
 def shown(table: Finished, budget: int, found: Mapping[str, Array]) -> str:
     """Return the table of regrets in words."""
     seeds = len(next(iter(found.values())))
+    sd = f"in sd of the objective over the table ({table.value.std():.4g})"
     lines = [
         f"{len(table.wide)} rows, {len(table.domains)} domains, {len(table.goal.shares)} metrics in the objective"
         + (f"; {table.left_out} rows without one of them left out" if table.left_out else ""),
-        f"regret after {budget} runs, in sd of the objective over the table ({table.value.std():.4g}); {seeds} seeds",
+        f"regret after {budget} runs, {'part of the hypervolume missed' if table.goal.parts else sd}; {seeds} seeds",
         f"{'':<36}{'mean':>8}{'sd':>8}{'median':>8}{'worst':>8}{'hits':>6}",
     ]
     for label, r in found.items():
-        figures = f"{r.mean():>8.3f}{r.std():>8.3f}{np.median(r):>8.3f}{r.max():>8.3f}{int((r <= 0).sum()):>6}"
+        figures = f"{r.mean():>8.3f}{r.std():>8.3f}{np.median(r):>8.3f}{r.max():>8.3f}{int((r <= 1e-12).sum()):>6}"
         lines.append(f"{label:<36}{figures}")
-    return "\n".join([*lines, "hits: seeds that found the best row of all"])
+    return "\n".join([*lines, "hits: seeds that found the best row of all, or the whole front"])
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -232,6 +256,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     words = "mean (of all metrics), the name of one, or names with weights: a=2,b=1"
     parser.add_argument("--objective", default="mean", help=words)
+    parser.add_argument("--aim", choices=("composite", "pareto"), default="composite", help="as search.aim")
     parser.add_argument("--scaled", action="store_true", help="divide each metric by its sd over the table first")
     parser.add_argument(
         "--budget", type=int, default=32, help="runs, the search's last ones on the best predicted included"
@@ -244,6 +269,8 @@ def arguments() -> argparse.ArgumentParser:
 
 def _check(given: argparse.Namespace, table: Finished) -> None:
     rows = len(table.wide)
+    if given.aim == "pareto" and len(table.goal.parts) < 2:
+        raise ValueError("expected two metrics or more in the objective of --aim pareto")
     if not 6 <= given.budget <= rows:
         raise ValueError(f"expected a budget from 6 to the table's {rows} rows, got {given.budget}")
     if min(given.batch, given.seeds, given.workers) < 1:
@@ -255,12 +282,12 @@ def main() -> int:
     given = arguments().parse_args()
     paths = [[Path(p) for flag in flags for p in flag.split(",")] for flags in (given.ratios, given.metrics)]
     try:
-        table = read(paths[0], paths[1], given.objective, given.scaled)
+        table = read(paths[0], paths[1], given.objective, given.scaled, given.aim)
         _check(given, table)
     except (OSError, ValueError) as error:
         print(f"replay: {error}", file=sys.stderr)  # noqa: T201 - a command's output
         return 2
-    found = replay(table, plans(given.budget, given.batch), given.seeds, given.workers)
+    found = replay(table, plans(given.budget, given.batch, given.aim), given.seeds, given.workers)
     print(shown(table, given.budget, found))  # noqa: T201 - a command's output
     return 0
 

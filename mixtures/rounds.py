@@ -1,6 +1,7 @@
 """How the runs of a search are spent, round by round: the same loop over new candidates and over a finished table.
 
-A few runs near the anchor, then batches by expected improvement, then the best predicted.
+A few runs near the anchor, then batches by expected improvement (of the composite, or along the front of several goals),
+then the best predicted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtures import propose, swarm
+from mixtures import pareto, propose, swarm
 from mixtures.ledger import Run
 from mixtures.propose import Model, Pool
 
@@ -53,7 +54,10 @@ def spend(bench: Bench, pool: Pool, anchor: Array, settings: swarm.Settings, fit
         if not model.informative:  # nothing beats the mean yet: more space is worth more than a guess
             kind, points = "space_filling", swarm.fill(pool.wide, taken, count, settings.seed + at)
         elif at < last:
-            kind, points = "expected_improvement", propose.improve(model, known, taken, count)
+            if model.goal.parts:
+                kind, points = "front", pareto.along(model, pool, anchor, taken, count, settings.seed + at)
+            else:
+                kind, points = "expected_improvement", propose.improve(model, known, taken, count)
         else:
             kind, points = "top", propose.exploit(model, pool.between(best, anchor), taken, count)
         if not len(points):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from curation import shards
 from curation.identity import code, digest
-from mixtures import confirm, mixture, outcome, propose, report, rounds, surrogate, swarm
+from mixtures import confirm, files, mixture, outcome, propose, report, rounds, surrogate, swarm
 from mixtures.domain import Domains
 from mixtures.ledger import Ledger, Run
 from mixtures.limits import Limits, limits
@@ -105,7 +105,7 @@ class _Bench:
                     self._note(kind, job, metrics)
         done = [Run(name, kind, seed, w, self.ledger.find(w, seed) or {}) for name, w, seed in named]
         self.runs += done
-        outcome.write_tables(self.folder, self.domains, self.runs)
+        files.write_tables(self.folder, self.domains, self.runs)
         return done
 
     def _note(self, kind: str, job: tuple[str, Array, int], metrics: Metrics) -> None:
@@ -147,9 +147,9 @@ def search(
     others = propose.without_each(model, known, plan.swarm.top)
     moved = confirm.left_out(others, top.mean(axis=0), result.signals)
     result = outcome.with_outlook(result, _nexts(model, natural.weights, known, taken, plan.swarm.batch), moved)
-    outcome.write(result, folder)
+    files.write(result, folder)
     shards.write_atomic(folder / "report.html", report.render(result, funnel).encode())
-    outcome.finish(result, folder, key(domains, plan, proxy))
+    files.finish(result, folder, key(domains, plan, proxy))
     return result
 
 

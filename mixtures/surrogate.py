@@ -7,7 +7,7 @@ explains; and what does not beat "the mixture does not matter" in the same way i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ BEATS = 1.645  # standard errors by which a form must beat the constant: one sid
 LEAVES = 2.33  # and by which a rung must beat the mean of the processes: 1 %, as many rungs try
 WIDER = 1.2  # factor on a process's sd, which takes its hyper-parameters for known, before held-out errors speak
 SURE = 8  # runs' worth of trust in it
+DIVERGED = 1e100  # a value beyond it is as good as infinite: its square is
 LOSS = "loss/"
 CONSTANT = ladder.CONSTANT
 
@@ -52,7 +53,9 @@ class Fitted:
     scale: float  # factor on the predictor's sd that makes its held-out errors as large as it says
     why: str  # the choice in a sentence
     note: str = ""  # why the constant was kept, where it was
-    outliers: tuple[int, ...] = ()  # rows left out, since the other runs are predicted much better without them
+    outliers: Mapping[int, str] = field(
+        default_factory=dict
+    )  # row left out → why; the others are predicted much better without
 
     @property
     def noise(self) -> float:
@@ -80,7 +83,7 @@ class Fitted:
 def fit(
     ratios: Array, metrics: Mapping[str, Array], names: tuple[str, ...] = (), *, quick: bool = False
 ) -> dict[str, Fitted]:
-    """Return a surrogate for every metric; missing values (NaN, infinite) leave their run out of that metric only.
+    """Return a surrogate for every metric; missing values (NaN, DIVERGED) leave their run out of that metric only.
 
     `names` are the domains of the columns: a metric that names one is then about that domain's own weight. `quick` tries
     the mean of the processes against the constant only, by leave-one-out in closed form: 13 metrics of 32 runs in 0.2
@@ -96,7 +99,7 @@ def fit(
 def _fit(metric: str, ratios: Array, values: Array, names: tuple[str, ...], quick: bool) -> Fitted:
     if values.shape != (len(ratios),):
         raise ValueError(f"metric {metric!r}: expected {len(ratios)} values, one a run, got {values.shape}")
-    known = np.isfinite(values)
+    known = abs(values) < DIVERGED
     if not known.any():
         raise ValueError(
             f"metric {metric!r} has no value in any of {len(values)} runs; drop it or look at its evaluation"
@@ -114,18 +117,26 @@ def _fit(metric: str, ratios: Array, values: Array, names: tuple[str, ...], quic
     step = next(s for s in table if s.name == chosen)
     every = np.full(len(values), np.nan)
     every[used] = held[chosen][0]
+    predictor = evidence.predictor(chosen, runs)
     scale = WIDER if quick and chosen != CONSTANT else scale_of(errors[chosen], held[chosen])
     return Fitted(
         metric, chosen, step.cv_error, step.cv_rank, table, len(used), every, np.where(known, values, np.nan) - every,
-        evidence.predictor(chosen, runs), scale, why, why if chosen == CONSTANT else "", tuple(rows[strange].tolist()),
+        predictor, scale, why, why if chosen == CONSTANT else "", _told(rows[strange], ratios, values, predictor),
     )  # fmt: skip
+
+
+def _told(strange: NDArray[np.intp], ratios: Array, values: Array, predictor: Predictor) -> dict[int, str]:
+    """Return what the runs left out measured, and what the others say of their mixtures."""
+    expected: Array = predictor.at(ratios[strange])[0] if len(strange) else np.empty(0)
+    pairs = zip(strange.tolist(), values[strange], expected, strict=True)
+    return {row: f"measured {value:.4g}, the others say {mean:.4g}" for row, value, mean in pairs}
 
 
 def _hopeless(runs: Runs) -> str:
     different = int(runs.groups.max()) + 1
     if different < LEAST_RUNS:
-        return f"only {different} different mixtures have a value; at least {LEAST_RUNS} are needed"
-    if float(np.ptp(runs.y)) <= 1e-12 * max(1.0, float(abs(runs.y).max())):
+        return f"only {different} different mixture{'s have' if different > 1 else ' has'} a value; at least {LEAST_RUNS} are needed"
+    if float(np.ptp(runs.y)) <= 1e-12 * float(abs(runs.y).max()):
         return "the metric has the same value in every run"
     return ""
 

@@ -49,9 +49,10 @@ class Joined:
     unmeasured: tuple[str, ...]  # runs of the ratios that the metrics do not know: not finished, left out
 
 
-def read_ratios(path: Path) -> Table:
-    """Return the weights of a ratios.csv, renormalised; raises ValueError where they are not shares."""
+def read_ratios(path: Path, domains: Sequence[str] = ()) -> Table:
+    """Return the weights of a ratios.csv, renormalised; raises ValueError where they are not shares or one of `domains` is missing."""
     table = _read(path)
+    _has(table, domains)  # first: without a domain the weights do not sum to 1 either
     if not table.columns:
         raise ValueError(f"{path}: expected a column of weights a domain beside the keys")
     for run, row in zip(table.runs, table.values, strict=True):
@@ -87,8 +88,6 @@ def join(ratios: Table, metrics: Table) -> Joined:
     at = {name: row for row, name in enumerate(left)}
     if unknown := [name for name in right if name not in at]:
         raise ValueError(f"{metrics.where}: {_some(unknown)} not in {ratios.where} (joined on {key})")
-    if not right:
-        raise ValueError(f"{metrics.where}: expected at least one run")
     found = {name: row for row, name in enumerate(right)}
     rows = [row for row, name in enumerate(left) if name in found]
     unmeasured = tuple(name for name in left if name not in found)
@@ -106,12 +105,16 @@ def align(table: Table, columns: Sequence[str]) -> Array:
 
     Raises ValueError where a domain is missing, or one that is not among them has weight.
     """
-    if lost := [name for name in columns if name not in table.columns]:
-        raise ValueError(f"{table.where}: no column for the domains {_some(lost)}")
+    _has(table, columns)
     extra = [n for k, n in enumerate(table.columns) if n not in columns and table.values[:, k].any()]
     if extra:
         raise ValueError(f"{table.where}: weights of domains that no run was measured with: {_some(extra)}")
     return table.values[:, [table.columns.index(name) for name in columns]]
+
+
+def _has(table: Table, columns: Sequence[str]) -> None:
+    if lost := [name for name in columns if name not in table.columns]:
+        raise ValueError(f"{table.where}: no column for the domains {_some(lost)}")
 
 
 def choose(table: Table, metrics: Sequence[str]) -> Table:
@@ -148,12 +151,18 @@ def _some(names: Iterable[str], most: int = 5) -> str:
 
 
 def _read(path: Path) -> Table:
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        lines = [(number, row) for number, row in enumerate(csv.reader(handle), start=1) if any(row)]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected text in UTF-8, and {error.reason} at byte {error.start}") from None
+    rows = csv.reader(io.StringIO(text, newline=""))
+    lines = [(number, row) for number, row in enumerate(rows, start=1) if any(cell.strip() for cell in row)]
     header = [name.strip() for name in lines[0][1]] if lines else []
     keys = [name for name in header if name in KEYS]
     if not keys:
-        raise ValueError(f"{path}: expected a key column run, name or index, got {header[:4]}")
+        raise ValueError(f"{path}: expected a key column run, name or index, got {', '.join(header[:4])!r:.120}")
+    if not lines[1:]:
+        raise ValueError(f"{path}: expected at least one row under the header")
     columns = [name for name in header if name and name not in KEYS and not name.startswith("Unnamed: ")]
     if repeated := _repeated([*keys, *columns]):
         raise ValueError(f"{path}: a column is named twice: {_some(repeated)}")
@@ -161,7 +170,7 @@ def _read(path: Path) -> Table:
         if len(row) != len(header):
             raise ValueError(f"{path} line {line}: expected {len(header)} cells as in the header, got {len(row)}")
     at = [header.index(name) for name in columns]
-    values = [[_number(row[k], path, line) for k in at] for line, row in lines[1:]]
+    values = [[_number(row[k], f"{path} line {line}, column {header[k]!r}") for k in at] for line, row in lines[1:]]
     named = {key: tuple(_key(row[header.index(key)]) for _, row in lines[1:]) for key in keys}
     return Table(named, tuple(columns), np.array(values, np.float64).reshape(len(values), len(columns)), str(path))
 
@@ -172,10 +181,10 @@ def _key(cell: str) -> str:
     return cell[:-2] if cell.endswith(".0") and cell[:-2].isdecimal() else cell
 
 
-def _number(cell: str, path: Path, line: int) -> float:
+def _number(cell: str, where: str) -> float:
     if cell.strip().lower() in MISSING:
         return math.nan
     try:
         return float(cell)
     except ValueError:
-        raise ValueError(f"{path} line {line}: expected a number, got {cell!r:.60}") from None
+        raise ValueError(f"{where}: expected a number, got {cell!r:.60}") from None

@@ -7,6 +7,7 @@ last, that matches its files. Beside it lie the records' tokens, each record enc
 from __future__ import annotations
 
 from concurrent.futures import Executor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -94,7 +95,12 @@ def build(shared: Shared, worker: Executor) -> None:
     write_atomic(folder / VOCABULARY, text.encode())
     cut_held_out(shared).save(folder / HELD_OUT)
     run = base_run(shared)
-    loss = worker.submit(train_base, run, folder / BASE).result()
+    try:
+        loss = worker.submit(train_base, run, folder / BASE).result()
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            "the proxies' base has lost its worker, most likely out of memory; lower proxy.base_step_tokens or free memory"
+        ) from error
     files = {name: file_digest(folder / name) for name in (VOCABULARY, HELD_OUT, BASE)}
     done = Done(files=files, base_tokens=run.tokens.size, base_loss=loss)
     write_atomic(folder / DONE, (done.model_dump_json(indent=1) + "\n").encode())

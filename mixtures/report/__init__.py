@@ -41,9 +41,11 @@ def render(outcome: Outcome, funnel: Funnel | None = None) -> str:
         "observed": charts.observed(outcome),
         "observed_note": text(charts.observed_note(outcome)),
         "ladder": tables.ladder(outcome),
+        "reasons": tables.reasons(outcome),
         "signals": tables.signals(outcome),
         "guards": _guards(outcome),
-        "front": tables.front(outcome),
+        "front_note": text(_front_note(outcome)),
+        "front": charts.front(outcome) + f'<div class="scroll">{tables.front(outcome)}</div>',
         "planner": tables.planner(outcome),
         "nexts": tables.nexts(outcome),
         "constraints": tables.constraints(outcome),
@@ -57,9 +59,13 @@ def render(outcome: Outcome, funnel: Funnel | None = None) -> str:
 def _choice(outcome: Outcome) -> str:
     objective = f"The composite is the weighted mean of {len(outcome.found.goal.shares)} metrics, each over its mean under the natural mixture."
     if outcome.chosen.name == "proposed":
-        return f"Chosen for the final run: the proposed mixture. {objective}"
+        free = outcome.found.space.holds(outcome.found.natural.weights)
+        since = " since search.without_gain says so" if free else " since the natural one breaks a constraint"
+        since = "" if outcome.gain.low > 0 and not outcome.broken else f",{since}"
+        return f"Chosen for the final run: the proposed mixture{since}. {outcome.why} {objective}"
     return (
-        f"Chosen for the final run: the natural mixture, since nothing here shows that another is better. {objective}"
+        "Chosen for the final run: the natural mixture, since nothing here shows that another is better. "
+        f"{outcome.why} {objective}"
     )
 
 
@@ -93,6 +99,19 @@ def _gains_note(outcome: Outcome) -> str:
         f"Natural minus proposed, in per cent of natural: to the right is better. {better} of {len(outcome.gains)} metrics are "
         f"detectably better, {len(detectable) - better} detectably worse. Each interval is its own: among many metrics some "
         "exclude zero by luck."
+    )
+
+
+def _front_note(outcome: Outcome) -> str:
+    if not outcome.found.goal.parts:
+        return (
+            "Runs that no other run beats in one metric without losing another (the Pareto front of what was run, seed noise "
+            "included); in each, the metric that gains and the one that loses most against natural."
+        )
+    return (
+        "In colour the front: runs that no other run beats in one goal without losing another, seed noise included; each goal's gain "
+        "over natural. Ringed: the proposed mixture, the compromise that the objective's weights choose. Another has its weights in "
+        "mixture.json (provenance, front); confirm it before it is used."
     )
 
 

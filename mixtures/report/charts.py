@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,30 +183,63 @@ def observed(outcome: Outcome) -> str:
     """Return the scatter of predicted against observed."""
     predicted, seen, natural = _held_out(outcome)
     both = np.concatenate([predicted, seen])
-    pad = max(float(np.ptp(both)), 1e-6) * 0.06
-    low, high = float(both.min()) - pad, float(both.max()) + pad
+    kinds = ["seen natural-run" if same else "seen" for same in natural]
+    dots = list(zip(predicted.tolist(), seen.tolist(), kinds, strict=True))
+    return _scatter(dots, (_ends(both), _ends(both)), ("predicted", "observed"), "{:.3f}", diagonal=True)
+
+
+def front(outcome: Outcome) -> str:
+    """Return a scatter of the runs' gains for each two goals of a Pareto search, nothing for another."""
+    goals = list(outcome.found.goal.parts)
+    whole = outcome.sound
+    ends = {run.name for run in outcome.front}
+    gains = [outcome.gains_of(run) for run in whole]
+    charts = []
+    for a, b in combinations(goals, 2):
+        dots = [
+            (100 * g[a], 100 * g[b], "seen" if run.name in ends else "seen beaten")
+            for run, g in sorted(zip(whole, gains, strict=True), key=lambda pair: pair[0].name in ends)
+        ]
+        dots.append((100 * outcome.compromise[a].mean, 100 * outcome.compromise[b].mean, "ring"))
+        spans = _ends(np.array([x for x, _, _ in dots])), _ends(np.array([y for _, y, _ in dots]))
+        charts.append(_scatter(dots, spans, (f"{a}, gain in %", f"{b}, gain in %"), "{:+.2f}"))
+    return f'<div class="squares">{"".join(charts)}</div>' if charts else ""
+
+
+def _ends(values: Array) -> tuple[float, float]:
+    pad = max(float(np.ptp(values)), 1e-6) * 0.06
+    return float(values.min()) - pad, float(values.max()) + pad
+
+
+def _scatter(
+    dots: Sequence[tuple[float, float, str]],
+    spans: tuple[tuple[float, float], tuple[float, float]],
+    names: tuple[str, str],
+    form: str,
+    *,
+    diagonal: bool = False,
+) -> str:
+    """Return a square of (x, y, class) dots."""
     size, left, foot = 320.0, 46.0, 34.0
+    (west, east), (south, north) = spans
 
     def x(v: float) -> float:
-        return left + (size - left - 8) * (v - low) / (high - low)
+        return left + (size - left - 8) * (v - west) / (east - west)
 
     def y(v: float) -> float:
-        return size - foot - (size - foot - 8) * (v - low) / (high - low)
+        return size - foot - (size - foot - 8) * (v - south) / (north - south)
 
-    dots = "".join(
-        f'<circle class="seen{" natural-run" if same else ""}" cx="{x(p):.1f}" cy="{y(o):.1f}" r="4.5"/>'
-        for p, o, same in zip(predicted, seen, natural, strict=True)
-    )
+    marks = "".join(f'<circle class="{kind}" cx="{x(a):.1f}" cy="{y(b):.1f}" r="4.5"/>' for a, b, kind in dots)
     ends = "".join(
-        f'<text x="{x(v):.0f}" y="{size - foot + 14:.0f}" text-anchor="{anchor}">{v:.3f}</text>'
-        f'<text x="{left - 5:.0f}" y="{y(v) + shift:.0f}" text-anchor="end">{v:.3f}</text>'
-        for v, anchor, shift in ((low, "start", 0), (high, "end", 8))
+        f'<text x="{x(v):.0f}" y="{size - foot + 14:.0f}" text-anchor="{anchor}">{form.format(v)}</text>'
+        f'<text x="{left - 5:.0f}" y="{y(u) + shift:.0f}" text-anchor="end">{form.format(u)}</text>'
+        for v, u, anchor, shift in ((west, south, "start", 0), (east, north, "end", 8))
     )
+    corner = f'<line class="axis" x1="{x(west):.0f}" y1="{y(south):.0f}" x2="{x(east):.0f}" y2="{y(north):.0f}"/>'
     return (
-        f'<svg class="square" viewBox="0 0 {size:.0f} {size:.0f}" role="img" aria-label="predicted against observed composite">'
-        f'<line class="axis" x1="{x(low):.0f}" y1="{y(low):.0f}" x2="{x(high):.0f}" y2="{y(high):.0f}"/>'
-        f'<line class="axis" x1="{left}" x2="{left}" y1="8" y2="{size - foot}"/>'
-        f'<line class="axis" x1="{left}" x2="{size - 8}" y1="{size - foot}" y2="{size - foot}"/>{dots}{ends}'
-        f'<text x="{size / 2:.0f}" y="{size - 5:.0f}" text-anchor="middle">predicted</text>'
-        f'<text x="14" y="{size / 2:.0f}" text-anchor="middle" transform="rotate(-90 14 {size / 2:.0f})">observed</text></svg>'
+        f'<svg class="square" viewBox="0 0 {size:.0f} {size:.0f}" role="img" aria-label="{text(names[1])} against {text(names[0])}">'
+        f'{corner if diagonal else ""}<line class="axis" x1="{left}" x2="{left}" y1="8" y2="{size - foot}"/>'
+        f'<line class="axis" x1="{left}" x2="{size - 8}" y1="{size - foot}" y2="{size - foot}"/>{marks}{ends}'
+        f'<text x="{size / 2:.0f}" y="{size - 5:.0f}" text-anchor="middle">{text(names[0])}</text>'
+        f'<text x="14" y="{size / 2:.0f}" text-anchor="middle" transform="rotate(-90 14 {size / 2:.0f})">{text(names[1])}</text></svg>'
     )

@@ -34,7 +34,7 @@ def number(value: float, digits: int = 3) -> str:
 def ladder(outcome: Outcome) -> str:
     """Return metric × form: the cross-validated error over the constant's; then the chosen form's rank correlation."""
     fitted = outcome.found.fitted
-    names = list(dict.fromkeys(step.name for f in fitted.values() for step in f.table))
+    names = list(dict.fromkeys(step.name for f in fitted.values() for step in f.table if step.name != CONSTANT))
     rows: list[list[Cell]] = []
     for metric, f in fitted.items():
         base = next(s.cv_error for s in f.table if s.name == CONSTANT)
@@ -43,14 +43,20 @@ def ladder(outcome: Outcome) -> str:
             (number(errors[n], 2), PICK) if n == f.name else (number(errors[n], 2) if n in errors else "–")
             for n in names
         ]
-        rows.append([metric, *cells, number(f.cv_rank, 2), number(base, 4), (_why(f, outcome), WRAP)])
+        rows.append([metric, *cells, number(f.cv_rank, 2), (number(base, 4), PICK if f.name == CONSTANT else "")])
     shown = [name.replace("-log", "−log") for name in names]
-    return table(["metric", *shown, "rank ρ of the chosen", "constant's error", ("why it was chosen", WRAP)], rows)
+    return table(["metric", *shown, "rank ρ of the chosen", "constant's error"], rows)
+
+
+def reasons(outcome: Outcome) -> str:
+    """Return metric → why its form was chosen, and which runs were left out."""
+    rows: list[list[Cell]] = [[metric, (_why(f, outcome), WRAP)] for metric, f in outcome.found.fitted.items()]
+    return table(["metric", ("why it was chosen", WRAP)], rows)
 
 
 def _why(fitted: Fitted, outcome: Outcome) -> str:
     """Say why this form, and which runs were left out since the others are predicted much better without them."""
-    left = ", ".join(outcome.searched[row].name for row in fitted.outliers)
+    left = ", ".join(f"{outcome.searched[row].name} ({why})" for row, why in fitted.outliers.items())
     return f"{fitted.name}: {fitted.why}" + (f". Left out as outliers: {left}" if left else "")
 
 
@@ -127,13 +133,18 @@ def nexts(outcome: Outcome) -> str:
 
 
 def front(outcome: Outcome) -> str:
-    """Return the runs that no other beats in every metric: composite, best and worst metric against natural."""
-    goal, natural = outcome.found.goal, outcome.found.natural.weights
-    base = [run.metrics for run in outcome.runs if run.metrics and (run.weights == natural).all()]
-    level = {m: sum(row[m] for row in base) / len(base) for m in goal.shares}
+    """Return the runs that no other beats in every goal: the gain in each, or in the best and worst of many metrics."""
+    goal = outcome.found.goal
     rows: list[list[Cell]] = []
+    if goal.parts:
+        fresh = [f"{g.mean:+.2%} ({g.low:+.2%} … {g.high:+.2%})" for g in outcome.compromise.values()]
+        rows.append([("proposed, on fresh seeds", WORD), f"{outcome.gain.mean:+.2%}", *fresh])
+        for run in sorted(outcome.front, key=lambda run: list(outcome.gains_of(run).values()), reverse=True):
+            total = number(goal.of(run.metrics), 4)
+            rows.append([(run.name, WORD), total, *(f"{gain:+.2%}" for gain in outcome.gains_of(run).values())])
+        return table([("run", WORD), "composite", *goal.parts], rows)
     for run in sorted(outcome.front, key=lambda run: goal.of(run.metrics)):
-        gains = sorted(((level[m] - run.metrics[m]) / (abs(level[m]) or goal.scale[m]), m) for m in goal.shares)
+        gains = sorted((gain, m) for m, gain in outcome.gains_of(run).items())
         (low, worst), (high, best) = gains[0], gains[-1]
         cells: list[Cell] = [(run.name, WORD), number(goal.of(run.metrics), 4), (f"{best} {high:+.1%}", WRAP)]
         rows.append([*cells, (f"{worst} {low:+.1%}", WRAP)])

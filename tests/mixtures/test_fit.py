@@ -76,7 +76,7 @@ def test_a_strange_run_is_named_and_left_out(folder: Path, capsys: pytest.Captur
     text[at] = ",".join([run, index, "60", *values[1:]])
     (folder / "m.csv").write_text("\n".join(text))
     assert main(command(folder, "--metric", "code loss")) == 0
-    assert "the others are predicted much better without: r7" in capsys.readouterr().out
+    assert "the others are predicted much better without: r7 (measured 60, the others say 2." in capsys.readouterr().out
     truth = law(weights(30, 1))
     assert np.sqrt(((read_metrics(folder / "p.csv").values[:, 0] - truth) ** 2).mean()) < 0.15 * truth.std()
 
@@ -102,16 +102,48 @@ def test_cheap_runs_are_used_or_ignored_and_it_is_said(folder: Path, capsys: pyt
         ("r", "index,a,b\n0,50,50\n", "expected weights that sum to 1, got 100"),
         ("m", "index,a\n77,1\n", "'77' not in"),
         ("m", "index,a\n1,\n", "no run has a value of 'a'"),
-        ("t", "index,en/web\n0,1\n", "no column for the domains 'zh/web', 'code', 'maths'"),
+        ("t", "index,en/web\n0,.9\n", "no column for the domains 'zh/web', 'code', 'maths'"),
+        ("t", "index,en/web,zh/web,code,maths\n", "expected at least one row"),
+        ("r", "index,a,b\n0,inf,0\n", "got [inf]"),
+        ("m", "index,code loss,note\n1,2,good\n", "line 2, column 'note': expected a number, got 'good'"),
+        (
+            "m",
+            "index,a\n1,1\n".encode("utf-16").decode("latin-1"),
+            "expected text in UTF-8, and invalid start byte at byte 0",
+        ),
+        ("r", "index;a;b\n0;1;0\n", "expected a key column run, name or index, got 'index;a;b'"),
     ],
 )
 def test_bad_tables_are_refused_in_a_sentence(
     folder: Path, capsys: pytest.CaptureFixture[str], name: str, content: str, message: str
 ) -> None:
-    (folder / f"{name}.csv").write_text(content)
+    (folder / f"{name}.csv").write_bytes(content.encode("latin-1"))
     assert main(command(folder)) == 2
     assert message in capsys.readouterr().err
     assert not (folder / "p.csv").exists()
+
+
+@pytest.mark.parametrize("value", ["1e300", "-1e308", "1e400", "nan"])
+def test_a_run_that_diverged_is_left_out_as_if_it_had_no_value(folder: Path, value: str) -> None:
+    text = (folder / "m.csv").read_text().splitlines()
+    run, index, _, *rest = text[3].split(",")
+    for name, cell in (("p", ""), ("q", value)):
+        (folder / "m.csv").write_text("\n".join([*text[:3], ",".join([run, index, cell, *rest]), *text[4:]]))
+        assert (
+            main([*command(folder, "--metric", "code loss")[:-3], str(folder / f"{name}.csv"), "--metric", "code loss"])
+            == 0
+        )
+    assert (folder / "p.csv").read_bytes() == (folder / "q.csv").read_bytes()
+
+
+def test_a_metric_is_the_same_metric_in_a_tiny_unit(folder: Path) -> None:
+    table = read_metrics(folder / "m.csv")
+    small = Table(table.keys, ("code loss",), table.values[:, :1] * 1e-20)
+    assert main(command(folder, "--metric", "code loss")) == 0
+    expected = read_metrics(folder / "p.csv").values[:, 0]
+    write(folder / "m.csv", small)
+    assert main(command(folder)) == 0
+    np.testing.assert_allclose(read_metrics(folder / "p.csv").values[:, 0] * 1e20, expected, rtol=1e-6)
 
 
 def test_five_runs_get_their_mean_and_the_reason(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

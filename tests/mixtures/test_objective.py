@@ -33,6 +33,19 @@ def test_a_composite_is_not_counted_beside_its_components() -> None:
     assert set(objective(runs(), told).shares) == {"a", "b"}
 
 
+def test_each_line_of_a_pareto_objective_is_a_goal() -> None:
+    goal = objective(runs(), Settings(aim="pareto", objective=(("a", 1.0), ("*", 2.0)), normalise="none"))
+    assert {name: dict(part.shares) for name, part in goal.parts.items()} == {
+        "a": {"a": 1.0},
+        "*": {"b": 0.5, "mean": 0.5},
+    }
+    assert goal.parts["*"].of({"a": 1.0, "b": 2.0, "mean": 4.0}) == 3.0
+    with pytest.raises(ValueError, match=r"needs two goals or more, and all metrics fall under '\*'"):
+        objective(runs(), Settings(aim="pareto", objective=(("*", 1.0),)))
+    with pytest.raises(ValueError, match="judge the composite alone"):
+        Settings(aim="pareto", sharp=0.1)
+
+
 def test_a_guard_is_a_fraction_worse_than_natural() -> None:
     goal = objective(runs(), Settings(objective=(("a", 1.0),), guards=(("b", 0.02),)))
     assert goal.guards == {"b": pytest.approx(9.5 * 1.02)}
@@ -61,3 +74,11 @@ def test_earlier_runs_count_for_a_domain_that_joins(tmp_path: Path) -> None:
     old.add(Run("c", "confirmation", 1, HALF, {"a": 1.0}))
     (run,) = Ledger(tmp_path / "ledger.jsonl", ("x", "xx", "y"), "q").earlier()
     np.testing.assert_array_equal(run.weights, [0.5, 0.0, 0.5])
+
+
+def test_earlier_runs_of_a_domain_that_is_gone_are_left_out_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Ledger(tmp_path / "ledger.jsonl", ("x", "y"), "p").add(Run("n", "natural", 0, HALF, {"a": 1.0}))
+    assert Ledger(tmp_path / "ledger.jsonl", ("x", "z"), "p").earlier() == []
+    assert "1 earlier runs are not reused: they weigh y, which is no domain any more" in caplog.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -17,7 +18,7 @@ from curation.record import RECORD, content_hash, ids, prompt_group, record_id
 from curation.template import SUS
 from mixtures.proxy.local import Proxies, Settings, prepare
 from mixtures.proxy.packing import packed
-from mixtures.proxy.shared import BASE, DONE, HELD_OUT, is_built, share
+from mixtures.proxy.shared import BASE, DONE, HELD_OUT, build, is_built, share
 from mixtures.proxy.tokens import encode, encoded, token_bytes, train_tokenizer
 from mixtures.sample import read_supply
 
@@ -145,6 +146,17 @@ def test_a_damaged_base_is_trained_again_to_the_same_bytes(catalog: Path, tmp_pa
         model.write_bytes(whole[: len(whole) // 2])
     with prepare(catalog, TINY, tmp_path, workers=1):
         assert model.read_bytes() == whole
+
+
+def test_a_base_whose_worker_dies_says_so_and_leaves_nothing_that_counts(catalog: Path, tmp_path: Path) -> None:
+    class Killed(ProcessPoolExecutor):
+        def submit(self, *_: object) -> Future:  # type: ignore[override]
+            return super().submit(os._exit, 9)
+
+    shared = share(catalog, TINY, tmp_path)
+    with Killed(1) as pool, pytest.raises(RuntimeError, match="base has lost its worker, most likely out of memory"):
+        build(shared, pool)
+    assert not is_built(shared.folder)
 
 
 def test_a_domain_too_small_to_hold_out_records_has_no_metric_and_a_warning(

@@ -63,6 +63,14 @@ def test_the_search_looks_no_row_up_twice_spends_its_budget_and_beats_chance(
     assert np.mean(found) < np.mean(chance) / 2
 
 
+def test_along_a_front_the_regret_is_what_is_missed_of_its_volume(files: tuple[list[Path], list[Path]]) -> None:
+    table = replay.read(*files, "ma,mb", scaled=True, aim="pareto")
+    assert replay.regret(table, range(len(table.wide))) == pytest.approx(0)
+    found = [replay.regret(table, replay.ours(table, swarm.Settings(runs=20, seed=seed))) for seed in range(2)]
+    chance = [replay.regret(table, replay.random(table, swarm.Settings(runs=20, seed=seed))) for seed in range(2)]
+    assert np.mean(found) < np.mean(chance) / 2
+
+
 def test_regmix_is_chance_below_the_forty_runs_its_leaves_need(files: tuple[list[Path], list[Path]]) -> None:
     table = replay.read(*files, "mean", scaled=False)
     assert np.ptp(replay.regmix(table.wide[:24], table.value[:24], table.wide)) == 0

@@ -7,6 +7,7 @@ import pytest
 
 from mixtures import report
 from mixtures.domain import domains_of
+from mixtures.objective import Objective
 from mixtures.outcome import Outcome
 from mixtures.search import Metrics, OnDone, Plan, search
 from mixtures.swarm import Settings as Swarm
@@ -89,6 +90,21 @@ def test_domains_that_no_metric_measures_are_named(outcome: Outcome) -> None:
     model = replace(outcome.found.model, goal=replace(outcome.found.goal, shares=shares))
     blind = replace(outcome, found=replace(outcome.found, model=model))
     assert "No metric of the composite measures “中文”:" in report.render(blind)
+
+
+def test_a_front_of_three_goals_is_shown_for_each_two_of_them(outcome: Outcome) -> None:
+    goal = outcome.found.goal
+    parts = {f"<{m}>": Objective({m: 1.0}, goal.scale) for m in list(goal.shares)[:3]}
+    model = replace(outcome.found.model, goal=replace(goal, parts=parts))
+    shown = replace(outcome, found=replace(outcome.found, model=model))
+    page = report.render(shown)
+    Page().feed(page)
+    assert page.count('class="ring"') == 3
+    assert page.count('class="seen"') - report.render(outcome).count('class="seen"') == 3 * len(shown.front)
+    assert page.count("<td class=word>proposed, on fresh seeds</td>") == 1
+    for name, gain in shown.compromise.items():
+        assert f"{report.text(name)} (weight 0.20) {gain.mean:+.2%}" in page
+    assert len(shown.front) < len(shown.searched)
 
 
 def test_the_funnel_is_shown_where_it_is_given(outcome: Outcome) -> None:

@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import minimize
 
 from curation import shards
-from mixtures import ledger
+from mixtures import ledger, report
 from mixtures.domain import domains_of
 from mixtures.limits import Bound, InfeasibleError
 from mixtures.mixture import natural, read_mixture
@@ -151,6 +151,10 @@ def test_where_no_mixture_is_better_few_searches_say_one_is(tmp_path: Path) -> N
 
 def test_a_search_that_finds_nothing_says_so(tmp_path: Path) -> None:
     unsure = PLAN.model_copy(update={"search": Settings(confidence=0.999)})
+    bound = Settings(confidence=0.999, bounds=(Bound(domains="en-math", floor=0.1),))
+    search(DOMAINS, PLAN.model_copy(update={"search": bound}), World(matters=0.0), tmp_path / "bound", "formula")
+    since = "the proposed mixture, since the natural one breaks a constraint"
+    assert since in (tmp_path / "bound" / "report.html").read_text()
     outcome = search(DOMAINS, unsure, World(matters=0.0), tmp_path / "flat", "formula")
     assert outcome.verdict.startswith("No detectable gain")
     assert "No detectable gain" in (tmp_path / "flat" / "report.html").read_text()
@@ -222,6 +226,52 @@ def test_a_gain_known_well_enough_goes_straight_to_the_best_predicted(tmp_path: 
     outcome = search(DOMAINS, sharp, World(), tmp_path / "s", "formula")
     assert len(outcome.searched) == 18
     assert [run.kind for run in outcome.searched[12:]] == ["top"] * 6
+
+
+def test_a_pareto_search_runs_along_the_front_and_the_weights_choose_on_it(done: Path, tmp_path: Path) -> None:
+    def chinese(folder: Path) -> np.ndarray:
+        return np.array(
+            [sum(run["weights"].get(n, 0) for n in NAMES[2:]) for run in ledger.read(folder / "ledger.jsonl")]
+        )
+
+    proposed = {}
+    for weight in (1.0, 8.0):
+        goals = Settings(aim="pareto", objective=(("loss/zh-*", weight), ("loss/en-*", 1.0)))
+        plan = PLAN.model_copy(update={"swarm": Swarm(runs=24, pool=400), "search": goals})
+        folder = tmp_path / f"{weight:g}"
+        outcome = search(DOMAINS, plan, World(), folder, "formula")
+        kinds = np.array([run["kind"] for run in ledger.read(folder / "ledger.jsonl")])
+        assert (kinds == "front").sum() == 6
+        assert np.ptp(chinese(folder)[kinds == "front"]) > 0.2
+        said = provenance(folder)
+        assert set(said["goals"]) == {"loss/zh-*", "loss/en-*"}
+        assert all(set(row["gains"]) == set(said["goals"]) for row in said["front"])
+        assert "weights choose the proposal: loss/zh-* (weight " in said["compromise"]
+        assert report.text(outcome.why) in (folder / "report.html").read_text()
+        assert 'class="ring"' in (folder / "report.html").read_text()
+        proposed[weight] = sum(said["proposed"][n] for n in NAMES[2:])
+    assert proposed[8.0] > proposed[1.0] + 0.05
+    assert 'class="ring"' not in (done / "report.html").read_text()
+
+
+def test_a_run_left_out_as_an_outlier_is_named_with_its_reason(tmp_path: Path) -> None:
+    world = World()
+
+    def spoilt(batch: Sequence[tuple[str, np.ndarray, int]], on_done: OnDone) -> list[Metrics]:
+        found = world(batch, lambda i, m: None)
+        return [{**m, "loss/zh-math": 9.0} if job[0] == "fill-4" else m for job, m in zip(batch, found, strict=True)]
+
+    outcome = search(
+        DOMAINS, PLAN.model_copy(update={"swarm": Swarm(runs=16, pool=400)}), spoilt, tmp_path / "s", "formula"
+    )
+    said = json.loads((tmp_path / "s" / "surrogates.json").read_text())
+    (strange,) = said["loss/zh-math"]["outliers"]
+    assert strange["run"] == "fill-4"
+    assert strange["why"].startswith("measured 9, the others say 1.")
+    assert all(said[f"loss/{name}"]["outliers"] == [] for name in NAMES[:3])
+    assert "fill-4" not in [run.name for run in outcome.sound]
+    page = (tmp_path / "s" / "report.html").read_text()
+    assert f"Left out as outliers: fill-4 ({strange['why']})" in page
 
 
 def test_every_surrogate_says_why_it_was_chosen(done: Path) -> None:

@@ -69,7 +69,7 @@ def test_runs_that_spoil_the_others_are_left_out_though_they_hide_one_another_an
     spoilt = clean.copy()
     spoilt[[4, 9, 20]] = [9.0, -3.0, 9.0]
     both = fit(w, {"clean": clean, "spoilt": spoilt}, quick=True)
-    assert both["clean"].outliers == ()
+    assert both["clean"].outliers == {}
     assert sorted(both["spoilt"].outliers) == [4, 9, 20]
     assert both["spoilt"].runs == 29
     assert np.isnan(both["spoilt"].held_out[[4, 9, 20]]).all()
@@ -78,7 +78,7 @@ def test_runs_that_spoil_the_others_are_left_out_though_they_hide_one_another_an
     alone[:, 2] = np.maximum(alone[:, 2], 0.2)
     alone[11, 2] = 0  # the only run without the domain: far off, and true
     alone /= alone.sum(axis=1, keepdims=True)
-    assert fit(alone, {"m": -np.log(alone[:, 2] + 0.01)}, quick=True)["m"].outliers == ()
+    assert fit(alone, {"m": -np.log(alone[:, 2] + 0.01)}, quick=True)["m"].outliers == {}
 
 
 def test_a_metric_finds_its_own_domain_by_words() -> None:

@@ -55,7 +55,7 @@ def test_missing_metrics_are_nan_whatever_they_are_called(tmp_path: Path) -> Non
 
 def test_broken_tables_name_the_line_or_the_column(tmp_path: Path) -> None:
     for content, message in [
-        ("index,a\n0,x\n", "line 2: expected a number, got 'x'"),
+        ("index,a\n0,x\n", "line 2, column 'a': expected a number, got 'x'"),
         ("index,a\n\n0\n", "line 3: expected 2 cells"),
         ("index,a,a\n0,1,2\n", "a column is named twice: 'a'"),
         ("a,b\n0,1\n", "key column"),
@@ -91,8 +91,8 @@ def test_runs_without_weights_and_rows_that_cannot_be_told_apart_are_refused_by_
         join(weights, metrics(tmp_path, "run,m\nx,1\nx,2\n"))
     with pytest.raises(ValueError, match="none is shared"):
         join(weights, metrics(tmp_path, "index,m\n0,1\n"))
-    with pytest.raises(ValueError, match="at least one run"):
-        join(weights, metrics(tmp_path, "run,m\n"))
+    with pytest.raises(ValueError, match=r"m\.csv: expected at least one row"):
+        metrics(tmp_path, "run,m\n")
 
 
 def test_domains_are_put_in_order_by_name_and_one_that_no_run_had_is_refused(tmp_path: Path) -> None:
