@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from curation import journal as journals
 from curation import shards
-from curation.client import Question, ask
+from curation.client import Question
 from curation.identity import code, digest
 from curation.journal import Journal
 from curation.judge import VERDICT
@@ -151,6 +151,8 @@ class _Answers:
 
 def _ask(root: Path, parts: Sequence[_Part], settings: Settings, journal: Journal, total: int) -> None:
     """Ask for what the journal lacks; a server is started only where there is anything to ask."""
+    from curation.client.fleet import ask
+
     questions = (question for part in parts for question in _questions(part, settings, journal))
     if (one := next(questions, None)) is None:
         return

@@ -11,7 +11,7 @@ from typing import Any
 from loguru import logger
 from tqdm import tqdm
 
-from curation.client import Question, ask
+from curation.client import Question
 from curation.journal import Journal
 from curation.server import reach
 from curation.synthesise.reply import Reply, read
@@ -29,6 +29,8 @@ class Answers:
 
     def ask(self, questions: Iterator[Question]) -> None:
         """Ask, where there is anything to ask: an endpoint is needed only then."""
+        from curation.client.fleet import ask
+
         first = next(questions, None)
         if first is None:
             return
