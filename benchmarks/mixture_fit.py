@@ -20,10 +20,11 @@ from scipy.optimize import least_squares
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks import page
+from benchmarks.given import given
 from mixtures import surrogate, tables
 
 Array = NDArray[np.float64]
-FOLDER = Path("../shared/data/mixtures")
+RUNS = "published runs of proxies, a folder with regmix/ and olmix_dclm/"
 SEEDS = range(6)
 SIZES = (32, 64)
 HEADLINE = "metric/the_pile_pile_cc_val_loss"
@@ -225,4 +226,4 @@ def _intro() -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if sys.argv[1:] else FOLDER)
+    main(given("MIXTURES", RUNS, *sys.argv[1:2]))

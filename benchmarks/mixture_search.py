@@ -1,50 +1,57 @@
-"""The search replayed over a published table beside random rows, RegMix's LightGBM and one Gaussian process.
+"""The search replayed over published tables beside random rows, RegMix's LightGBM and one Gaussian process.
 
-    python -m benchmarks.mixture_search --ratios R1.csv,R2.csv --metrics M1.csv,M2.csv
+    python -m benchmarks.mixture_search [folder with regmix/ and olmix_dclm/]
 
-Simple regret at two budgets, mean ± sd over seeds, in standard deviations of the objective over the table.
+A run is a look at a row. Simple regret at two budgets over the same seeds, in standard deviations of the objective over the table.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import page
-from mixtures import replay
+from benchmarks.given import given
+from benchmarks.mixture_fit import DROPPED, HEADLINE, RUNS
+from mixtures import replay, tables
 
-BUDGETS = (16, 32)
+BUDGETS, BATCH, SEEDS = (16, 32), 4, 16
 
 
 def main() -> None:
-    """Replay at each budget and write the section."""
-    parser = argparse.ArgumentParser(description="simple regret of the search and of its peers")
-    parser.add_argument("--ratios", required=True, help="CSV files of weights, after commas")
-    parser.add_argument("--metrics", required=True, help="CSV files of metrics, after commas")
-    parser.add_argument("--objective", default="mean", help="as in mixtures.replay")
-    parser.add_argument("--seeds", type=int, default=16, help="replays of each method")
-    given = parser.parse_args()
-    files = [[Path(p) for p in text.split(",")] for text in (given.ratios, given.metrics)]
-    table = replay.read(files[0], files[1], given.objective, scaled=False)
-    rows: dict[str, list[str]] = {}
-    began = time.process_time()
-    for budget in BUDGETS:
-        for label, found in replay.replay(table, replay.plans(budget, 4), given.seeds, workers=1).items():
-            rows.setdefault(label, [label]).append(f"{found.mean():.3f} ± {found.std():.3f}")
-    spent = time.process_time() - began
-    body = page.table(["method", *(f"{budget} runs" for budget in BUDGETS)], list(rows.values()))
-    about = (
-        f"{len(table.wide)} rows, {len(table.domains)} domains, {len(table.goal.shares)} metrics; {given.seeds} seeds"
-    )
-    page.write(
-        "mixture_search",
-        "Mixture search",
-        f"{about}, {spent:.0f} CPU-s.\n\n{body}",
-        [f"lightgbm {version('lightgbm')}"],
-    )
+    """Replay every table at each budget and write the section."""
+    folder = given("MIXTURES", RUNS, *sys.argv[1:2])
+    regmix = [
+        [folder / f"regmix/{side}_{kind}_1m.csv" for side in ("train", "test")] for kind in ("mixture", "pile_loss")
+    ]
+    dclm = [[folder / f"olmix_dclm/dclm_{kind}.csv"] for kind in ("ratios", "metrics")]
+    told = [
+        f"Mean ± sd of the regret over {SEEDS} seeds (worst; seeds that found the best row of all), batches of {BATCH}. "
+        "RegMix: training and test runs in one pool."
+    ]
+    for title, files, objective in (
+        ("RegMix 1M, mean of 13 losses", regmix, "mean"),
+        ("RegMix 1M, Pile-CC", regmix, HEADLINE),
+        ("Olmix DCLM, composite", dclm, _composite(dclm[1][0])),
+    ):
+        table = replay.read(*files, objective, scaled=False)
+        began = time.process_time()
+        rows: dict[str, list[str]] = {}
+        for budget in BUDGETS:
+            for label, found in replay.replay(table, replay.plans(budget, BATCH), SEEDS, workers=1).items():
+                cell = f"{found.mean():.3f} ± {found.std():.3f} ({found.max():.3f}; {int((found == 0).sum())})"
+                rows.setdefault(label, [label]).append(cell)
+        spent = f"{len(table.wide)} rows, {len(table.domains)} domains; {time.process_time() - began:.0f} CPU-s"
+        told.append(f"{title} ({spent}):\n\n{page.table(['', *(f'{n} runs' for n in BUDGETS)], list(rows.values()))}")
+    page.write("mixture_search", "Mixture search", "\n\n".join(told), [f"lightgbm {version('lightgbm')}"])
+
+
+def _composite(metrics: Path) -> str:
+    """Return the mean of the metrics that the runs' authors keep, as mixtures.replay takes an objective."""
+    return ",".join(f"{name}=1" for name in tables.read_metrics(metrics).columns if name not in DROPPED)
 
 
 if __name__ == "__main__":
