@@ -24,20 +24,18 @@ BUDGETS, BATCH, SEEDS = (16, 32), 4, 16
 def main() -> None:
     """Replay every table at each budget and write the section."""
     folder = given("MIXTURES", RUNS, *sys.argv[1:2])
-    regmix = [
-        [folder / f"regmix/{side}_{kind}_1m.csv" for side in ("train", "test")] for kind in ("mixture", "pile_loss")
-    ]
-    dclm = [[folder / f"olmix_dclm/dclm_{kind}.csv"] for kind in ("ratios", "metrics")]
-    told = [
-        f"Mean ± sd of the regret over {SEEDS} seeds (worst; seeds that found the best row of all), batches of {BATCH}. "
-        "RegMix: training and test runs in one pool."
-    ]
-    for title, files, objective in (
-        ("RegMix 1M, mean of 13 losses", regmix, "mean"),
-        ("RegMix 1M, Pile-CC", regmix, HEADLINE),
-        ("Olmix DCLM, composite", dclm, _composite(dclm[1][0])),
+    regmix, dclm = ("regmix/train_{}_1m.csv", "regmix/test_{}_1m.csv"), ("olmix_dclm/dclm_{}.csv",)
+    head = (
+        f"Mean ± sd of the regret over {SEEDS} seeds (worst; seeds that found the best row of all), batches of {BATCH}."
+    )
+    told = [f"{head} RegMix: training and test runs in one pool."]
+    for title, names, kinds, objective in (
+        ("RegMix 1M, mean of 13 losses", regmix, ("mixture", "pile_loss"), "mean"),
+        ("RegMix 1M, Pile-CC", regmix, ("mixture", "pile_loss"), HEADLINE),
+        ("Olmix DCLM, composite", dclm, ("ratios", "metrics"), ""),
     ):
-        table = replay.read(*files, objective, scaled=False)
+        ratios, metrics = ([folder / name.format(kind) for name in names] for kind in kinds)
+        table = replay.read(ratios, metrics, objective or _composite(metrics[0]), scaled=False)
         began = time.process_time()
         rows: dict[str, list[str]] = {}
         for budget in BUDGETS:
