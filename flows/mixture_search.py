@@ -30,7 +30,7 @@ def mixture_search(config: Config) -> None:
 def pending(config: Config) -> list[str]:
     """Return the stages with work to do; raises FileNotFoundError without a catalog, InfeasibleError without a mixture."""
     corpus = config.root / "corpus.duckdb"
-    key = search.key(domain.read_domains(corpus), config.plan(), proxy(config))
+    key = search.key(domain.read_domains(corpus), config.plan(), proxy(config), folder(config))
     if shards.is_done(folder(config), key):
         return []
     search.allowed(_domains(config), config.plan())

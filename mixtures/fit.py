@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from mixtures import surrogate, tables, transfer
 from mixtures.surrogate import CONSTANT, Fitted
 from mixtures.tables import Joined, Table
-from mixtures.transfer import Transfer
 
 Array = NDArray[np.float64]
 
@@ -66,16 +65,15 @@ def _run(given: argparse.Namespace) -> None:
         raise ValueError(
             f"{joined.metrics.where}: no run has a value of {', '.join(map(repr, empty[:5]))}; name the others by --metric"
         )
-    told: Mapping[str, Transfer] = {}
     if given.cheap_ratios is None:
         fitted = surrogate.fit(joined.ratios.values, metrics, names)
     else:
         cheap = tables.join(tables.read_ratios(given.cheap_ratios), tables.read_metrics(given.cheap_metrics))
         measured = transfer.Measured(tables.align(cheap.ratios, names), _columns(cheap.metrics))
-        fitted, told = transfer.fit(transfer.Measured(joined.ratios.values, metrics), measured, names)
+        fitted, _ = transfer.fit(transfer.Measured(joined.ratios.values, metrics), measured, names)
     tables.write(given.out, predictions(fitted, test, points))
-    for name, found in fitted.items():
-        print(told_of(found, joined, told.get(name)), _best(found, test, points), sep="\n", end="\n\n")
+    for found in fitted.values():
+        print(told_of(found, joined), _best(found, test, points), sep="\n", end="\n\n")
     unsure = [name for name, found in fitted.items() if found.name == CONSTANT]
     if unsure:
         print(f"Nothing beats the constant for {', '.join(unsure)}: no mixture is proposed there.")
@@ -92,11 +90,9 @@ def predictions(fitted: Mapping[str, Fitted], test: Table, points: Array) -> Tab
     return Table(test.keys, columns, np.column_stack([column for pair in pairs for column in pair]))
 
 
-def told_of(found: Fitted, joined: Joined, told: Transfer | None = None) -> str:
+def told_of(found: Fitted, joined: Joined) -> str:
     """Return the ladder of a metric, what was chosen and why, and which runs were left out."""
     lines = [f"{found.metric}: {found.name}, {found.runs} runs. {found.why}"]
-    if told is not None:
-        lines.append(f"  cheap runs {told.why}")
     if found.outliers:
         strange = ", ".join(f"{joined.ratios.runs[row]} ({why})" for row, why in found.outliers.items())
         lines.append(f"  left out as strange, the others are predicted much better without: {strange}")

@@ -60,6 +60,12 @@ class Settings(BaseModel):
         default=False,
         description="take every finished run of the ledger as data, whatever domains or proxies it was made with",
     )
+    cheap: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$",
+        description="name of a search with cheaper proxies (a smaller model, fewer tokens) under the same root: what its runs "
+        "measured is where the surrogates start from, metric by metric, if it ranks these runs alike; else they are ignored",
+    )
     without_gain: Literal["natural", "proposed"] = Field(
         "natural", description="what is chosen when no gain is detectable"
     )
@@ -68,6 +74,8 @@ class Settings(BaseModel):
     def _one_question(self) -> Settings:
         if self.aim == "pareto" and (self.hopeless > 0 or self.sharp > 0):
             raise ValueError("search.hopeless and search.sharp judge the composite alone; leave them 0 with aim=pareto")
+        if self.cheap == self.name:
+            raise ValueError(f"search.cheap names another search than search.name, got {self.cheap!r} for both")
         return self
 
 

@@ -23,10 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from mixtures import gp, pareto, rounds, surrogate, swarm, tables
+from mixtures import gp, pareto, rounds, surrogate, swarm, tables, transfer
 from mixtures.ledger import Run
 from mixtures.objective import Objective
 from mixtures.propose import Model
+from mixtures.surrogate import Fitted
+from mixtures.transfer import Measured, Transfer
 
 Array = NDArray[np.float64]
 REGMIX = {"objective": "regression", "num_iterations": 1000, "learning_rate": 1e-2, "seed": 42, "verbosity": -1}
@@ -42,6 +44,7 @@ class Finished:
     metrics: Mapping[str, Array]
     goal: Objective
     left_out: int  # rows without a metric of the objective
+    guides: Mapping[str, Fitted] = field(default_factory=dict)  # surrogates of cheaper runs' metrics
 
     @property
     def value(self) -> Array:
@@ -103,6 +106,16 @@ def read(
     return table
 
 
+def with_cheap(table: Finished, ratios: Path, metrics: Path) -> Finished:
+    """Return the table with the surrogates of cheaper runs; raises ValueError where they share no metric of the objective."""
+    cheap = tables.join(tables.read_ratios(ratios, table.domains), tables.read_metrics(metrics))
+    shared = {m: cheap.metrics.values[:, k] for k, m in enumerate(cheap.metrics.columns) if m in table.metrics}
+    if not shared:
+        raise ValueError(f"{metrics} has none of {', '.join(list(table.metrics)[:5])}: cheap runs need the same names")
+    measured = Measured(tables.align(cheap.ratios, table.domains), shared)
+    return replace(table, guides=transfer.guides(measured, table.domains))
+
+
 def parse(objective: str, names: Sequence[str]) -> dict[str, float]:
     """Return metric → share of an objective in words: `mean`, a metric, or `a=2,b=1`; raises ValueError naming what is wrong."""
     if objective == "mean":
@@ -134,9 +147,24 @@ def composite(table: Finished, settings: swarm.Settings) -> list[int]:
     return ours(replace(table, goal=replace(table.goal, parts={})), settings)
 
 
+def unguided(table: Finished, settings: swarm.Settings) -> list[int]:
+    """Return the rows that the search looks up where it knows no cheaper runs."""
+    return ours(replace(table, guides={}), settings)
+
+
+def guided(table: Finished, rows: Sequence[int]) -> dict[str, Transfer]:
+    """Return what becomes of the cheaper runs once these rows are known."""
+    columns = {name: values[list(rows)] for name, values in table.metrics.items()}
+    return transfer.guided(Measured(table.wide[list(rows)], columns), table.guides, table.domains, quick=True)[1]
+
+
 def _fit(table: Finished, runs: Sequence[Run]) -> Model:
     weights = np.array([run.weights for run in runs])
     columns = {name: np.array([run.metrics[name] for run in runs]) for name in table.goal.shares}
+    if table.guides:
+        return Model(
+            transfer.guided(Measured(weights, columns), table.guides, table.domains, quick=True)[0], table.goal
+        )
     return Model(surrogate.fit(weights, columns, table.domains, quick=True), table.goal)
 
 
@@ -180,6 +208,7 @@ METHODS: dict[str, Method] = {
     "GP, one shot": partial(one_shot, process),
     "Cuvée": ours,
     "composite": composite,
+    "unguided": unguided,
 }
 RIVALS = ("random", "RegMix, one shot", "GP, one shot")
 
@@ -213,7 +242,9 @@ def replay(
     return {label: np.array(found[k * seeds : (k + 1) * seeds]) for k, label in enumerate(plans)}
 
 
-def plans(budget: int, batch: int, aim: str = "composite") -> dict[str, tuple[str, swarm.Settings]]:
+def plans(
+    budget: int, batch: int, aim: str = "composite", *, cheap: bool = False
+) -> dict[str, tuple[str, swarm.Settings]]:
     """Return what is compared at this budget: rivals and the search, with its own batches too where another was asked."""
     default = swarm.Settings(runs=budget)
     asked = default.model_copy(update={"batch": min(batch, budget)})
@@ -225,6 +256,8 @@ def plans(budget: int, batch: int, aim: str = "composite") -> dict[str, tuple[st
         }
     found = {name: (name, asked) for name in RIVALS}
     found[f"Cuvée, batches of {asked.batch}"] = ("Cuvée", asked)
+    if cheap:
+        found[f"Cuvée, batches of {asked.batch}, no cheap runs"] = ("unguided", asked)
     if asked != default:
         found[f"Cuvée, its defaults: batches of {default.batch}"] = ("Cuvée", default)
     return found
@@ -257,6 +290,9 @@ def arguments() -> argparse.ArgumentParser:
     words = "mean (of all metrics), the name of one, or names with weights: a=2,b=1"
     parser.add_argument("--objective", default="mean", help=words)
     parser.add_argument("--aim", choices=("composite", "pareto"), default="composite", help="as search.aim")
+    more = ", of cheaper proxies (a smaller model, fewer tokens) in the same domains, to start from if they rank alike"
+    parser.add_argument("--cheap-ratios", type=Path, help="CSV of weights a run" + more)
+    parser.add_argument("--cheap-metrics", type=Path, help="CSV of their metrics, under the same names")
     parser.add_argument("--scaled", action="store_true", help="divide each metric by its sd over the table first")
     parser.add_argument(
         "--budget", type=int, default=32, help="runs, the search's last ones on the best predicted included"
@@ -269,6 +305,8 @@ def arguments() -> argparse.ArgumentParser:
 
 def _check(given: argparse.Namespace, table: Finished) -> None:
     rows = len(table.wide)
+    if (given.cheap_ratios is None) != (given.cheap_metrics is None):
+        raise ValueError("--cheap-ratios and --cheap-metrics go together")
     if given.aim == "pareto" and len(table.goal.parts) < 2:
         raise ValueError("expected two metrics or more in the objective of --aim pareto")
     if not 6 <= given.budget <= rows:
@@ -284,11 +322,18 @@ def main() -> int:
     try:
         table = read(paths[0], paths[1], given.objective, given.scaled, given.aim)
         _check(given, table)
+        if given.cheap_ratios:
+            table = with_cheap(table, given.cheap_ratios, given.cheap_metrics)
     except (OSError, ValueError) as error:
         print(f"replay: {error}", file=sys.stderr)  # noqa: T201 - a command's output
         return 2
-    found = replay(table, plans(given.budget, given.batch, given.aim), given.seeds, given.workers)
+    asked = plans(given.budget, given.batch, given.aim, cheap=bool(table.guides))
+    found = replay(table, asked, given.seeds, given.workers)
     print(shown(table, given.budget, found))  # noqa: T201 - a command's output
+    if table.guides:
+        rows = ours(table, swarm.Settings(runs=given.budget, batch=min(given.batch, given.budget)))
+        for metric, told in guided(table, rows).items():
+            print(f"{metric}: cheap runs {told.why}")  # noqa: T201 - a command's output
     return 0
 
 

@@ -7,7 +7,7 @@ ledger and is never run twice, whatever kills the search in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from curation import shards
 from curation.identity import code, digest
-from mixtures import confirm, files, mixture, outcome, propose, report, rounds, surrogate, swarm
+from mixtures import confirm, files, mixture, outcome, propose, report, rounds, surrogate, swarm, transfer
 from mixtures.domain import Domains
 from mixtures.ledger import Ledger, Run
 from mixtures.limits import Limits, limits
@@ -26,6 +26,7 @@ from mixtures.objective import mismatch, objective
 from mixtures.outcome import Outcome
 from mixtures.plan import Plan, Settings
 from mixtures.propose import Model
+from mixtures.surrogate import Fitted
 from mixtures.written import quantise
 
 __all__ = ["Evaluate", "Metrics", "OnDone", "Plan", "Settings", "key", "search"]
@@ -42,9 +43,30 @@ STEPS = (1.0, 0.75, 0.5, 0.25)  # of the way from the natural mixture to the mea
 NEAR = swarm.Spread(least=2.0, most=60.0, temper=1.0)  # candidates close around a mixture
 
 
-def key(domains: Domains, plan: Plan, proxy: str) -> str:
+def key(domains: Domains, plan: Plan, proxy: str, folder: Path) -> str:
     """Return the identity of a search: a folder whose manifest has this key needs no run."""
-    return digest("search", domains.plain(), plan, proxy, code("mixtures.search"), report.identity())
+    cheap = [[run.seed, run.weights.tolist(), run.metrics] for run in _cheap_runs(domains, plan, folder)]
+    return digest("search", domains.plain(), plan, proxy, cheap, code("mixtures.search"), report.identity())
+
+
+def _cheap_runs(domains: Domains, plan: Plan, folder: Path) -> list[Run]:
+    """Return the finished runs of the search beside this one that search.cheap names."""
+    if not plan.search.cheap:
+        return []
+    return Ledger(folder.parent / plan.search.cheap / "ledger.jsonl", domains.names, "").earlier()
+
+
+def _guides(domains: Domains, plan: Plan, folder: Path) -> dict[str, Fitted]:
+    """Return the surrogates of those runs; raises ValueError where there is none."""
+    runs = _cheap_runs(domains, plan, folder)
+    if plan.search.cheap and not runs:
+        raise ValueError(
+            f"no finished run of these domains in {folder.parent / plan.search.cheap}: search.cheap names a search beside this one"
+        )
+    metrics = {m: np.array([run.metrics.get(m, np.nan) for run in runs]) for m in (runs[0].metrics if runs else ())}
+    return (
+        transfer.guides(transfer.Measured(np.array([r.weights for r in runs]), metrics), domains.names) if runs else {}
+    )
 
 
 def allowed(domains: Domains, plan: Plan) -> Limits:
@@ -123,9 +145,9 @@ def search(
     """Search, confirm, and write everything into `folder`, manifest last; `proxy` is the identity of the proxies.
 
     Writes ratios.csv, metrics.csv, ledger.jsonl, mixture.json, surrogates.json, observations.parquet, weights.parquet and
-    report.html. Raises InfeasibleError where the constraints conflict, ValueError where too few runs finish.
+    report.html. Raises InfeasibleError where the constraints conflict, ValueError where too few runs finish or none of search.cheap.
     """
-    space = allowed(domains, plan)
+    space, cheap = allowed(domains, plan), _guides(domains, plan, folder)
     (folder / shards.MANIFEST).unlink(missing_ok=True)
     bench = _Bench(domains, plan, space, evaluate, folder, proxy)
     natural = mixture.natural(domains)
@@ -134,8 +156,8 @@ def search(
     repeats = range(min(plan.swarm.natural_repeats, plan.swarm.runs - 1))
     bench.run("natural", [(f"natural-{k}", natural.weights, plan.swarm.seed + k) for k in repeats])
     stop = partial(_settled, plan, pool, natural.weights)
-    rounds.spend(bench, pool, natural.weights, plan.swarm, partial(_fit, domains, plan, quick=True), stop)
-    model = _fit(domains, plan, bench.runs)
+    rounds.spend(bench, pool, natural.weights, plan.swarm, partial(_fit, domains, plan, cheap, quick=True), stop)
+    model = _fit(domains, plan, cheap, bench.runs)
     searched = list(bench.runs)
     taken = np.array([run.weights for run in searched])
     known, top = propose.candidates(model, pool, natural.weights, taken, plan.swarm.top)
@@ -149,7 +171,7 @@ def search(
     result = outcome.with_outlook(result, _nexts(model, natural.weights, known, taken, plan.swarm.batch), moved)
     files.write(result, folder)
     shards.write_atomic(folder / "report.html", report.render(result, funnel).encode())
-    files.finish(result, folder, key(domains, plan, proxy))
+    files.finish(result, folder, key(domains, plan, proxy, folder))
     return result
 
 
@@ -188,8 +210,12 @@ def _confirm(bench: _Bench, plan: Plan, natural: Mixture, proposed: Mixture) -> 
     return runs[: len(seeds)], runs[len(seeds) :]
 
 
-def _fit(domains: Domains, plan: Plan, runs: Sequence[Run], *, quick: bool = False) -> Model:
+def _fit(
+    domains: Domains, plan: Plan, cheap: Mapping[str, Fitted], runs: Sequence[Run], *, quick: bool = False
+) -> Model:
     goal = objective(runs, plan.search)
     ratios = np.array([run.weights for run in runs])
     columns = {m: np.array([run.metrics.get(m, np.nan) for run in runs]) for m in goal.scale}
+    if cheap:
+        return Model(transfer.guided(transfer.Measured(ratios, columns), cheap, domains.names, quick=quick)[0], goal)
     return Model(surrogate.fit(ratios, columns, domains.names, quick=quick), goal)

@@ -90,3 +90,24 @@ def test_the_command_prints_every_method_and_refuses_in_one_line(files: tuple[li
     refused = run("--budget", "500")
     assert refused.returncode == 2
     assert refused.stderr == "replay: expected a budget from 6 to the table's 119 rows, got 500\n"
+
+
+def test_cheaper_runs_that_rank_alike_are_used_and_others_are_ignored_in_words(
+    files: tuple[list[Path], list[Path]], tmp_path: Path
+) -> None:
+    w = np.random.default_rng(5).dirichlet(np.ones(4), 60)
+    keys = {"index": tuple(map(str, range(60)))}
+    alike = 3 * (np.sqrt(w) - np.sqrt([0.4, 0.3, 0.2, 0.1])) ** 2 + 2
+    for name, values in (("w", w), ("alike", alike), ("other", np.random.default_rng(6).permutation(alike))):
+        tables.write(
+            tmp_path / f"{name}.csv", Table(keys, tuple("abcd") if name == "w" else ("ma", "mb", "mc", "md"), values)
+        )
+    command = [sys.executable, "-m", "mixtures.replay", "--ratios", str(files[0][0]), "--metrics", str(files[1][0])]
+    for name, word in (("alike", "used"), ("other", "ignored")):
+        cheap = ["--cheap-ratios", str(tmp_path / "w.csv"), "--cheap-metrics", str(tmp_path / f"{name}.csv")]
+        done = subprocess.run(
+            [*command, *cheap, "--budget", "16", "--seeds", "2"], capture_output=True, text=True, check=True
+        )
+        assert "Cuvée, batches of 4, no cheap runs" in done.stdout
+        told = [line for line in done.stdout.splitlines() if "cheap runs " in line and ":" in line]
+        assert sum(f"cheap runs {word}: " in line for line in told) >= 3

@@ -96,8 +96,8 @@ def test_every_run_but_natural_obeys_the_limits_and_is_written_in_steps(done: Pa
 
 
 def test_the_folder_holds_everything_and_the_manifest_its_key(done: Path) -> None:
-    assert shards.is_done(done, key(DOMAINS, PLAN, "formula"))
-    assert not shards.is_done(done, key(DOMAINS, PLAN, "another proxy"))
+    assert shards.is_done(done, key(DOMAINS, PLAN, "formula", done))
+    assert not shards.is_done(done, key(DOMAINS, PLAN, "another proxy", done))
     observations = pq.read_table(done / "observations.parquet")
     assert observations.column_names == ["search", "run", "name", "kind", "seed", "metric", "value"]
     assert observations.num_rows == 20 * 4
@@ -279,3 +279,32 @@ def test_every_surrogate_says_why_it_was_chosen(done: Path) -> None:
         assert said["why"]
         assert said["outliers"] == []
         assert said["why"].split("%")[0] in (done / "report.html").read_text()
+
+
+def test_a_search_starts_from_what_a_cheaper_one_measured_where_it_ranks_alike(tmp_path: Path) -> None:
+    search(DOMAINS, PLAN, World(), tmp_path / "small", "small formula")
+    asked = PLAN.model_copy(update={"search": PLAN.search.model_copy(update={"name": "big", "cheap": "small"})})
+    search(DOMAINS, asked, World(noise=0.02), tmp_path / "big", "big formula")
+    found = json.loads((tmp_path / "big" / "surrogates.json").read_text())
+    why = {metric: told["why"] for metric, told in found.items()}
+    assert all("cheap runs used: rank correlation" in told or "cheap runs ignored" in told for told in why.values())
+    assert any("cheap runs used" in told for told in why.values())
+    before = key(DOMAINS, asked, "big formula", tmp_path / "big")
+    assert shards.is_done(tmp_path / "big", before)
+    with (tmp_path / "small" / "ledger.jsonl").open("a") as more:
+        more.write(
+            json.dumps(ledger.read(tmp_path / "small" / "ledger.jsonl")[3] | {"key": "another", "seed": 99}) + "\n"
+        )
+    assert key(DOMAINS, asked, "big formula", tmp_path / "big") != before
+
+
+def test_cheaper_runs_that_say_nothing_are_ignored_in_words_and_missing_ones_stop_the_search(tmp_path: Path) -> None:
+    search(DOMAINS, PLAN, World(matters=0.0), tmp_path / "flat", "flat formula")
+    asked = PLAN.model_copy(update={"search": PLAN.search.model_copy(update={"cheap": "flat"})})
+    outcome = search(DOMAINS, asked, World(), tmp_path / "search", "formula")
+    assert all("; cheap runs ignored: " in found.why for found in outcome.found.fitted.values())
+    gone = PLAN.model_copy(update={"search": PLAN.search.model_copy(update={"cheap": "nowhere"})})
+    with pytest.raises(ValueError, match=r"no finished run of these domains in .*nowhere: search\.cheap names"):
+        search(DOMAINS, gone, World(), tmp_path / "search", "formula")
+    with pytest.raises(ValueError, match=r"search\.cheap names another search"):
+        Settings(cheap="search")
