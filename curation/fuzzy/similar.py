@@ -73,17 +73,18 @@ def _read_apart(tokens, texts, apart, rule, scratch):  # type: ignore[no-untyped
 def _other_answers(tokens, texts, begin, rule, scratch):  # type: ignore[no-untyped-def]
     """Say whether the answers, which begin at the tokens `begin`, are other ones.
 
-    They are not where one holds nearly all of the other, nor where each equals the last tokens of the other text: the same
-    conversation, cut at another place.
+    They are not where one begins like the other, a shingle long or longer, nor where each equals the last tokens of the other
+    text: the same conversation, cut at another place.
     """
     ours, theirs = texts
     ngram, threshold, held = rule
     mine, yours = (begin[0], ours[1]), (begin[1], theirs[1])
     if _jaccard(tokens, mine, yours, ngram, scratch) >= threshold:
         return False
-    if mine[0] < mine[1] and yours[0] < yours[1]:
-        left, right, both = _overlap(tokens, mine, yours, ngram, scratch)
-        if both >= held * min(left, right):
+    both = min(mine[1] - mine[0], yours[1] - yours[0])
+    if both >= ngram:
+        my_head, your_head = (mine[0], mine[0] + both), (yours[0], yours[0] + both)
+        if _jaccard(tokens, my_head, your_head, ngram, scratch) >= held:
             return False
     my_tail = (max(ours[0], ours[1] - (yours[1] - yours[0])), ours[1])
     your_tail = (max(theirs[0], theirs[1] - (mine[1] - mine[0])), theirs[1])

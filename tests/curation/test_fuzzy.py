@@ -186,7 +186,18 @@ def test_words_at_a_turns_end_are_two_where_that_makes_a_copy(tmp_path: Path) ->
 
 def test_an_answer_with_a_closing_phrase_is_the_same_answer(tmp_path: Path) -> None:
     question, answer = english(10, 300), "leaves that fall to the ground"
-    assert groups(tmp_path, pair(question, answer), pair(question, f"{answer} Please answer briefly.")) == [0, 0]
+    assert groups(tmp_path / "one", pair(question, answer), pair(question, f"{answer} Please answer briefly.")) == [
+        0,
+        0,
+    ]
+    assert groups(tmp_path / "two", pair(question, answer), pair(question, f"rain from above and {answer}")) == [
+        None,
+        None,
+    ]
+    assert groups(tmp_path / "three", pair(question, "yes"), pair(question, "yes and here is why it is")) == [
+        None,
+        None,
+    ]
 
 
 def test_a_reasoned_answer_is_no_copy_of_the_bare_one(tmp_path: Path) -> None:
