@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import page
 from benchmarks.given import given
 from benchmarks.mixture_fit import DROPPED, HEADLINE, RUNS
-from mixtures import replay, tables
+from mixtures import finished, replay, tables
 
 BUDGETS, BATCH, SEEDS = (16, 32), 4, 16
 
@@ -35,7 +35,7 @@ def main() -> None:
         ("Olmix DCLM, composite", dclm, ("ratios", "metrics"), ""),
     ):
         ratios, metrics = ([folder / name.format(kind) for name in names] for kind in kinds)
-        table = replay.read(ratios, metrics, objective or _composite(metrics[0]), scaled=False)
+        table = finished.read(ratios, metrics, objective or _composite(metrics[0]), scaled=False)
         began = time.process_time()
         rows: dict[str, list[str]] = {}
         for budget in BUDGETS:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mixtures import replay, swarm, tables
+from mixtures import finished, replay, swarm, tables
 from mixtures.tables import Table
 
 
@@ -33,26 +33,26 @@ def files(tmp_path: Path) -> tuple[list[Path], list[Path]]:
 def test_pairs_of_files_make_one_pool_and_rows_without_a_metric_are_counted(
     files: tuple[list[Path], list[Path]],
 ) -> None:
-    table = replay.read(*files, "mean", scaled=False)
+    table = finished.read(*files, "mean", scaled=False)
     assert (table.wide.shape, table.left_out) == ((119, 4), 1)
-    assert len(replay.read(*files, "ma", scaled=False).wide) == 120
+    assert len(finished.read(*files, "ma", scaled=False).wide) == 120
 
 
 def test_an_objective_is_the_mean_a_metric_or_a_weighted_list(files: tuple[list[Path], list[Path]]) -> None:
     names = ("ma", "mb", "mc", "md")
-    assert replay.parse("mean", names) == dict.fromkeys(names, 0.25)
-    assert replay.parse("mb", names) == {"mb": 1.0}
-    assert replay.parse("ma=3,mb=1", names) == {"ma": 0.75, "mb": 0.25}
+    assert finished.parse("mean", names) == dict.fromkeys(names, 0.25)
+    assert finished.parse("mb", names) == {"mb": 1.0}
+    assert finished.parse("ma=3,mb=1", names) == {"ma": 0.75, "mb": 0.25}
     with pytest.raises(ValueError, match=r"no metric 'mx'; expected mean, or some of ma, mb"):
-        replay.parse("mx=1", names)
-    table = replay.read(*files, "ma=3,mb=1", scaled=False)
+        finished.parse("mx=1", names)
+    table = finished.read(*files, "ma=3,mb=1", scaled=False)
     np.testing.assert_allclose(table.value, 0.75 * table.metrics["ma"] + 0.25 * table.metrics["mb"])
 
 
 def test_the_search_looks_no_row_up_twice_spends_its_budget_and_beats_chance(
     files: tuple[list[Path], list[Path]],
 ) -> None:
-    table = replay.read(*files, "mean", scaled=False)
+    table = finished.read(*files, "mean", scaled=False)
     found, chance = [], []
     for seed in range(3):
         settings = swarm.Settings(runs=16, seed=seed)
@@ -64,7 +64,7 @@ def test_the_search_looks_no_row_up_twice_spends_its_budget_and_beats_chance(
 
 
 def test_along_a_front_the_regret_is_what_is_missed_of_its_volume(files: tuple[list[Path], list[Path]]) -> None:
-    table = replay.read(*files, "ma,mb", scaled=True, aim="pareto")
+    table = finished.read(*files, "ma,mb", scaled=True, aim="pareto")
     assert replay.regret(table, range(len(table.wide))) == pytest.approx(0)
     found = [replay.regret(table, replay.ours(table, swarm.Settings(runs=20, seed=seed))) for seed in range(2)]
     chance = [replay.regret(table, replay.random(table, swarm.Settings(runs=20, seed=seed))) for seed in range(2)]
@@ -72,7 +72,7 @@ def test_along_a_front_the_regret_is_what_is_missed_of_its_volume(files: tuple[l
 
 
 def test_regmix_is_chance_below_the_forty_runs_its_leaves_need(files: tuple[list[Path], list[Path]]) -> None:
-    table = replay.read(*files, "mean", scaled=False)
+    table = finished.read(*files, "mean", scaled=False)
     assert np.ptp(replay.regmix(table.wide[:24], table.value[:24], table.wide)) == 0
     assert np.ptp(replay.regmix(table.wide, table.value, table.wide)) > 0
 
