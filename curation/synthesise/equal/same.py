@@ -41,10 +41,10 @@ def same(reference: Quantity, answer: Quantity) -> tuple[bool, str]:
 
 _OPPOSED = [
     (
-        "增加|上升|提高|涨|盈利|赚|profit|gain|increase|rise|rose|more",
-        "减少|下降|降低|跌|亏|赔|loss|lost|decrease|fall|fell|less",
+        r"增加|上升|提高|涨|盈利|赚|\b(?:profits?|gain(?:s|ed)?|increased?|rises?|rose|more)\b",
+        r"减少|下降|降低|跌|亏|赔|\b(?:loss|lost|decreased?|falls?|fell|less)\b",
     ),
-    ("零上|above", "零下|below"),
+    (r"零上|\babove\b", r"零下|\bbelow\b"),
 ]
 _HEADING = re.compile(r"[东南西北]偏?[东南西北]")
 
