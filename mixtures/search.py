@@ -7,7 +7,7 @@ ledger and is never run twice, whatever kills the search in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from mixtures.outcome import Outcome
 from mixtures.plan import Plan, Settings
 from mixtures.propose import Model
 from mixtures.surrogate import Fitted
+from mixtures.transfer import Measured
 from mixtures.written import quantise
 
 __all__ = ["Evaluate", "Metrics", "OnDone", "Plan", "Settings", "key", "search"]
@@ -50,23 +51,25 @@ def key(domains: Domains, plan: Plan, proxy: str, folder: Path) -> str:
 
 
 def _cheap_runs(domains: Domains, plan: Plan, folder: Path) -> list[Run]:
-    """Return the finished runs of the search beside this one that search.cheap names."""
+    """Return the finished runs of the search beside this one that search.cheap names; raises ValueError where it has none."""
     if not plan.search.cheap:
         return []
-    return Ledger(folder.parent / plan.search.cheap / "ledger.jsonl", domains.names, "").earlier()
+    beside = folder.parent / plan.search.cheap
+    if runs := Ledger(beside / "ledger.jsonl", domains.names, "").earlier():
+        return runs
+    raise ValueError(f"no finished run of these domains in {beside}: search.cheap names a search beside this one")
 
 
 def _guides(domains: Domains, plan: Plan, folder: Path) -> dict[str, Fitted]:
-    """Return the surrogates of those runs; raises ValueError where there is none."""
+    """Return the surrogates of the metrics of those runs."""
     runs = _cheap_runs(domains, plan, folder)
-    if plan.search.cheap and not runs:
-        raise ValueError(
-            f"no finished run of these domains in {folder.parent / plan.search.cheap}: search.cheap names a search beside this one"
-        )
-    metrics = {m: np.array([run.metrics.get(m, np.nan) for run in runs]) for m in (runs[0].metrics if runs else ())}
-    return (
-        transfer.guides(transfer.Measured(np.array([r.weights for r in runs]), metrics), domains.names) if runs else {}
-    )
+    metrics = {metric: None for run in runs for metric in run.metrics}
+    return transfer.guides(_measured(runs, metrics), domains.names) if runs else {}
+
+
+def _measured(runs: Sequence[Run], metrics: Iterable[str]) -> Measured:
+    columns = {m: np.array([run.metrics.get(m, np.nan) for run in runs]) for m in metrics}
+    return Measured(np.array([run.weights for run in runs]), columns)
 
 
 def allowed(domains: Domains, plan: Plan) -> Limits:
@@ -214,8 +217,7 @@ def _fit(
     domains: Domains, plan: Plan, cheap: Mapping[str, Fitted], runs: Sequence[Run], *, quick: bool = False
 ) -> Model:
     goal = objective(runs, plan.search)
-    ratios = np.array([run.weights for run in runs])
-    columns = {m: np.array([run.metrics.get(m, np.nan) for run in runs]) for m in goal.scale}
+    seen = _measured(runs, goal.scale)
     if cheap:
-        return Model(transfer.guided(transfer.Measured(ratios, columns), cheap, domains.names, quick=quick)[0], goal)
-    return Model(surrogate.fit(ratios, columns, domains.names, quick=quick), goal)
+        return Model(transfer.guided(seen, cheap, domains.names, quick=quick)[0], goal)
+    return Model(surrogate.fit(seen.ratios, seen.metrics, domains.names, quick=quick), goal)

@@ -97,7 +97,7 @@ def _one(alone: Fitted, guide: Fitted | None, dear: Measured) -> tuple[Fitted, T
     held = evidence.refitted(runs, rungs)
     errors = {name: runs.y - mean for name, (mean, _) in held.items()} | {"alone": alone.errors[used]}
     best = min(rungs, key=lambda name: surrogate.rmse(errors[name]))
-    lead = _lead(errors[best], errors["alone"], runs.groups)
+    lead = _signed_ranks(errors[best], errors["alone"], runs.groups)
     steps = (*alone.table, *(Step(n, surrogate.rmse(errors[n]), surrogate.rank(held[n][0], runs.y)) for n in rungs))
     ratio = surrogate.rmse(errors[best]) / max(surrogate.rmse(errors["alone"]), 1e-300)
     told = f"rank correlation {found:.2f}; held-out error {ratio:.2f} of that of the dear runs alone"
@@ -120,7 +120,7 @@ def _least(rank: float, runs: int) -> float:
     return float(np.tanh(np.arctanh(np.clip(rank, -0.9999, 0.9999)) - SURE * FISHER / np.sqrt(max(runs - 3, 1))))
 
 
-def _lead(errors: Array, others: Array, groups: NDArray[np.intp]) -> float:
+def _signed_ranks(errors: Array, others: Array, groups: NDArray[np.intp]) -> float:
     """Return by how many standard errors the first absolute errors are the smaller ones: Wilcoxon's signed ranks over mixtures.
 
     Squared errors would ask one run that is foretold badly without the cheap ones to speak for all.
