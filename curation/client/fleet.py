@@ -30,7 +30,7 @@ HOPELESS = 20  # questions in a row that no endpoint answered: after `patience` 
 async def ask(questions: Iterable[Question], settings: Connection, sink: Sink, read: Read, ended: Ended = dict) -> None:
     """Ask every question and hand what becomes of it to `sink`.
 
-    Raises ConnectionError when no endpoint answers (at the start, or for `patience` seconds), RuntimeError when all have
+    Raises ConnectionError when no endpoint answers (at the start, or for `patience` seconds), ChildProcessError when all have
     `ended` for good, and ValueError when an endpoint does not serve the model, or the first replies all are refusals.
     """
     make_room()
@@ -45,7 +45,7 @@ async def ask(questions: Iterable[Question], settings: Connection, sink: Sink, r
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(fleet.grow(group))
-        except* (RuntimeError, ValueError, OSError) as errors:
+        except* (ValueError, OSError) as errors:
             raise _first(errors) from None
         fleet.close()
 
@@ -108,7 +108,7 @@ class _Fleet:
                 raise ConnectionError(self._nobody())
 
     def _give_up(self) -> None:
-        """Ask those no more that have ended for good; raises RuntimeError, with the ends of their logs, where none is left."""
+        """Ask those no more that have ended for good; raises ChildProcessError, with the ends of their logs, where none is left."""
         ended = self.ended()
         for url in ended.keys() & self.endpoints.keys():
             endpoint = self.endpoints[url]
@@ -117,7 +117,7 @@ class _Fleet:
                 logger.error(f"{url} has ended for good and is asked no more; {ended[url]}")
         if ended and all(endpoint.lost for endpoint in self.endpoints.values()):
             last = "\n".join(f"{url}: {log}" for url, log in ended.items())
-            raise RuntimeError(
+            raise ChildProcessError(
                 f"no server is left, and answers so far are kept: run again when this is mended.\n{last}"
             )
 

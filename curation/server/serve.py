@@ -61,7 +61,7 @@ class Servers:
 def serve(settings: Server, model: str, folder: Path) -> Iterator[Servers]:
     """Serve `settings.model` under the name `model`; yields the servers once all are healthy.
 
-    Their logs are <folder>/vllm-<n>.log. Raises FileNotFoundError where there is no vLLM, RuntimeError (with the end of the
+    Their logs are <folder>/vllm-<n>.log. Raises FileNotFoundError where there is no vLLM, ChildProcessError (with the end of the
     log) where a server ends before it is healthy, TimeoutError where it takes longer than start_seconds.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -167,7 +167,7 @@ def _free_port() -> int:
 def _await(server: _Running, deadline: float) -> None:
     while not _healthy(server.url):
         if server.guard.poll() is not None:
-            raise RuntimeError(f"vLLM did not start; the end of {server.log}:\n{_end(server.log)}")
+            raise ChildProcessError(f"vLLM did not start; the end of {server.log}:\n{_end(server.log)}")
         if time.monotonic() > deadline:
             raise TimeoutError(
                 f"vLLM is not healthy yet; raise server.start_seconds, or see the end of {server.log}:\n{_end(server.log)}"

@@ -71,7 +71,7 @@ def plan(root: Path, catalog: Path, settings: Settings) -> Projection:
 def run(root: Path, catalog: Path, settings: Settings, workers: int = 1) -> Report:
     """Write records/<source>/ and synthesis/<source>/; does nothing where both are finished under the same key.
 
-    Raises ConnectionError where no endpoint answers, RuntimeError where no server of ours is left; what was answered until
+    Raises ConnectionError where no endpoint answers, ChildProcessError where no server of ours is left; what was answered until
     then is kept.
     """
     own, instructions = root / "synthesis" / settings.source, load(settings.prompts, hint=settings.hint)

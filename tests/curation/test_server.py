@@ -134,7 +134,7 @@ def test_nothing_outlives_a_killed_run_or_guard(tmp_path: Path, python: Path, ki
 
 def test_a_server_that_does_not_start_is_told_with_the_end_of_its_log(tmp_path: Path, python: Path) -> None:
     with (
-        pytest.raises(RuntimeError, match="no such model: broken"),
+        pytest.raises(ChildProcessError, match="no such model: broken"),
         serve(Server(model="broken", python=python, gpus=("0",), restarts=0), "m", tmp_path),
     ):
         pass

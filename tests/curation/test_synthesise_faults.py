@@ -204,7 +204,7 @@ class Running:
     def _run(self, root: Path, file: Path, config: Settings) -> None:
         try:
             self.report = run(root, file, config)
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError) as error:
             self.error = error
 
     def wait(self) -> None:
@@ -338,7 +338,7 @@ def test_a_run_ends_with_the_log_of_its_last_server_when_no_restart_is_left_and_
     vllm.kill_after(8)
     vllm.kill_after(20)  # it is started again once
     job.wait()  # not for server.start_seconds, half an hour
-    assert isinstance(job.error, RuntimeError)
+    assert isinstance(job.error, ChildProcessError)
     assert re.search(r"engine core failed: 0\n.*guard: the server ended.*0 restarts left", str(job.error), re.DOTALL)
     report = run(tmp_path, file, config)
     assert (report.records, report.asked + report.resumed) == (2 * count, count)
