@@ -71,7 +71,8 @@ def guided(
     fitted, told = {}, {}
     for metric, own in surrogate.fit(dear.ratios, dear.metrics, names, quick=quick).items():
         found, told[metric] = _one(own, guides.get(metric), dear)
-        fitted[metric] = replace(found, why=f"{own.why}; cheap runs {told[metric].why}")
+        whose = "the dear runs alone: " if told[metric].used else ""
+        fitted[metric] = replace(found, why=f"{whose}{own.why}; cheap runs {told[metric].why}")
     return fitted, told
 
 
