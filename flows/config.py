@@ -48,7 +48,10 @@ class Config(BaseModel):
     sources: tuple[str | dict[str, Any], ...] = Field(
         (), description="raw data: file, folder, glob or hub:name; empty: what the root holds"
     )
-    benchmarks: str = Field("", description="folder of benchmark files to decontaminate against")
+    benchmarks: str = Field(
+        "",
+        description="folder of benchmark files to decontaminate against; empty: the last one given for this root, none: nothing",
+    )
     stages: tuple[str, ...] = Field(STAGES, description="judges to run, e.g. exact,fuzzy (ingest always runs)")
     workers: int = Field(os.cpu_count() or 1, ge=1, description="processes at a time")
     engine: Engine = Engine()

@@ -14,6 +14,7 @@ from flows.config import Config
 from flows.tasks import stage
 
 ASKED = ("scores",)  # judges that ask a model, about what all others keep
+NOTHING = "none"  # benchmarks=none: decontaminate against nothing, whatever was given before
 COMPARED = ("exact", "fuzzy")  # judges that compare records with one another; the others see one shard at a time
 NORMALISER = ingest.Normaliser(normalise.normalise, normalise.unsettled)
 
@@ -22,6 +23,11 @@ NORMALISER = ingest.Normaliser(normalise.normalise, normalise.unsettled)
 def curate(config: Config) -> None:
     """Ingest the sources, run the judges that have work to do, build <root>/corpus.duckdb, check the removal rates."""
     log = get_run_logger()
+    folder = benchmarks(config)
+    if folder and not config.benchmarks:
+        log.info("decontaminate: against %s, as given before (benchmarks=none: against nothing)", folder)
+    elif config.benchmarks:
+        shards.write_atomic(_noted(config.root), folder.encode())
     if config.sources:
         for line in stage("ingest", ingest_sources)(config):
             log.info(line)
@@ -91,6 +97,20 @@ def sources(config: Config) -> list[str]:
     return present
 
 
+def benchmarks(config: Config) -> str:
+    """Return the folder to decontaminate against: the configured one or, where none is, the last one given for this root.
+
+    So a flow that judges again, of traces say, cannot undo a decontamination by not naming it. Empty where there is none, or
+    `none` was given.
+    """
+    if config.benchmarks == NOTHING:
+        return ""
+    if config.benchmarks:
+        return str(Path(config.benchmarks).expanduser().absolute())
+    noted = _noted(config.root)
+    return noted.read_text(encoding="utf-8") if noted.is_file() else ""
+
+
 def ingest_sources(config: Config) -> list[str]:
     """Write records/ and quarantine/ of every configured source; returns what to say about it."""
     counts = ingest.run(
@@ -134,12 +154,14 @@ def _compared(config: Config) -> dict[str, BaseModel]:
 def _local(config: Config, stages: tuple[str, ...] = ()) -> dict[str, BaseModel]:
     others = (*COMPARED, *ASKED)
     chosen: dict[str, Any] = {name: getattr(config, name) for name in stages or config.stages if name not in others}
-    if "decontaminate" in chosen and config.benchmarks:
+    if "decontaminate" in chosen and (folder := benchmarks(config)):
         cache = str(config.root / "work" / "decontaminate")
-        chosen["decontaminate"] = config.decontaminate.model_copy(
-            update={"benchmarks": config.benchmarks, "cache": cache}
-        )
+        chosen["decontaminate"] = config.decontaminate.model_copy(update={"benchmarks": folder, "cache": cache})
     return chosen
+
+
+def _noted(root: Path) -> Path:
+    return root / "work" / "decontaminate" / "benchmarks"
 
 
 def _scored(config: Config) -> bool:

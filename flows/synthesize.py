@@ -82,7 +82,7 @@ def request(config: Config) -> str:
     settings = config.synthesise.model_dump(
         mode="json", exclude=set(synthesise.ASKING) - {"where", "turns", "limit", "prompts"}
     )
-    return digest(texts, judges, config.benchmarks, settings, code("curation.synthesise.run"))
+    return digest(texts, judges, curate.benchmarks(config), settings, code("curation.synthesise.run"))
 
 
 def summary(config: Config) -> str:
