@@ -16,6 +16,7 @@ from flows.tasks import stage
 ASKED = ("scores",)  # judges that ask a model, about what all others keep
 NOTHING = "none"  # benchmarks=none: decontaminate against nothing, whatever was given before
 COMPARED = ("exact", "fuzzy")  # judges that compare records with one another; the others see one shard at a time
+NOTE = "work/decontaminate/benchmarks"  # the folder last given for a root
 NORMALISER = ingest.Normaliser(normalise.normalise, normalise.unsettled)
 
 
@@ -26,8 +27,8 @@ def curate(config: Config) -> None:
     folder = benchmarks(config)
     if folder and not config.benchmarks:
         log.info("decontaminate: against %s, as given before (benchmarks=none: against nothing)", folder)
-    elif config.benchmarks:
-        shards.write_atomic(_noted(config.root), folder.encode())
+    elif folder != _noted(config.root):
+        shards.write_atomic(config.root / NOTE, folder.encode())
     if config.sources:
         for line in stage("ingest", ingest_sources)(config):
             log.info(line)
@@ -105,10 +106,7 @@ def benchmarks(config: Config) -> str:
     """
     if config.benchmarks == NOTHING:
         return ""
-    if config.benchmarks:
-        return str(Path(config.benchmarks).expanduser().absolute())
-    noted = _noted(config.root)
-    return noted.read_text(encoding="utf-8") if noted.is_file() else ""
+    return str(Path(config.benchmarks).expanduser().absolute()) if config.benchmarks else _noted(config.root)
 
 
 def ingest_sources(config: Config) -> list[str]:
@@ -160,8 +158,9 @@ def _local(config: Config, stages: tuple[str, ...] = ()) -> dict[str, BaseModel]
     return chosen
 
 
-def _noted(root: Path) -> Path:
-    return root / "work" / "decontaminate" / "benchmarks"
+def _noted(root: Path) -> str:
+    note = root / NOTE
+    return note.read_text(encoding="utf-8") if note.is_file() else ""
 
 
 def _scored(config: Config) -> bool:
