@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -19,10 +20,13 @@ from mixtures.limits import Bound, Limits, limits
 from mixtures.swarm import candidates
 from mixtures.written import quantise
 
-DOMAINS, COUNT, CORPORA, WRITTEN = 64, 10_000, 4, 200
+COUNT, CORPORA, WRITTEN = 10_000, 4, 200
 BUDGET, EPOCHS, DISTANCE = 1_400_000_000, 4.0, 0.6
 DRAWS = 200_000  # Dirichlet draws around the natural mixture, from which those that obey are counted
 SKILLS = ("math", "code", "reasoning", "knowledge", "writing", "translation", "role_play", "general")
+LANGUAGES, PARTS, LICENCES = ("en", "zh"), "abcd", 5
+DOMAINS = len(LANGUAGES) * len(SKILLS) * len(PARTS)
+CONSTRAINTS = len(LANGUAGES) + len(SKILLS) + LICENCES + len(PARTS) + 1  # and the distance
 
 
 def main() -> None:
@@ -43,7 +47,7 @@ def main() -> None:
             [str(seed), wall, cpu, broken, written, f"{moved.min():.2f} … {moved.max():.2f}", f"{obey} of {DRAWS:,}"]
         )
     head = (
-        f"{COUNT:,} candidates of {DOMAINS} domains under 20 constraints and {DOMAINS} epoch caps, one thread. "
+        f"{COUNT:,} candidates of {DOMAINS} domains under {CONSTRAINTS} constraints and {DOMAINS} epoch caps, one thread. "
         f"Moved: share of tokens moved away from the natural mixture. Written: of {WRITTEN} quantised ones, those that break a "
         "constraint. The peers' way is the last column: draws of a Dirichlet around the natural mixture that obey all."
     )
@@ -54,25 +58,24 @@ def main() -> None:
 def corpus(seed: int) -> tuple[Limits, np.ndarray]:
     """Return the limits of a made corpus and its natural mixture: 2 languages × 8 skills × 4 sources, 5 licences."""
     rng = np.random.default_rng(seed)
-    names = [f"{lang}-{skill}-{part}" for lang in ("en", "zh") for skill in SKILLS for part in "abcd"]
+    names = [f"{lang}-{skill}-{part}" for lang in LANGUAGES for skill in SKILLS for part in PARTS]
     tokens = np.exp(rng.normal(np.log(5e7), 1.2, DOMAINS)).astype(np.int64)
     tokens = tokens[np.argsort(names)]
-    licences = rng.dirichlet(np.full(5, 0.3), DOMAINS)
-    groups = {f"licence:{k}": licences[:, k] for k in range(5)}
+    licences = rng.dirichlet(np.full(LICENCES, 0.3), DOMAINS)
+    groups = {f"licence:{k}": licences[:, k] for k in range(LICENCES)}
     domains = replace(Domains(tuple(sorted(names)), tokens // 300, tokens, tokens // 2), groups=groups)
     natural = tokens / tokens.sum()
 
     def share(glob: str) -> float:
         if glob in groups:
             return float(groups[glob] @ natural)
-        skill = glob.strip("*-")
-        return float(sum(w for name, w in zip(domains.names, natural, strict=True) if skill in name.split("-")))
+        return float(sum(w for name, w in zip(domains.names, natural, strict=True) if fnmatchcase(name, glob)))
 
-    globs = ["en-*", "zh-*", *(f"*-{skill}-*" for skill in SKILLS), *groups]
+    globs = [*(f"{lang}-*" for lang in LANGUAGES), *(f"*-{skill}-*" for skill in SKILLS), *groups]
     bounds = [Bound(domains=g, floor=share(g) * f, ceiling=min(share(g) * c, 1)) for g, f, c in zip(
         globs, rng.uniform(0, 0.95, len(globs)), rng.uniform(1.02, 2, len(globs)), strict=True
     )]  # fmt: skip
-    bounds += [Bound(domains=f"*-{part}", ceiling=0.5) for part in "abcd"]
+    bounds += [Bound(domains=f"*-{part}", ceiling=0.5) for part in PARTS]
     return limits(domains, bounds, BUDGET, EPOCHS, distance=DISTANCE), natural
 
 
