@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -25,10 +24,14 @@ HEADS = 8  # different hashes with the same first 32 bits that are told apart in
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys files, in the order of the rows."""
+    """The keys files, in the order of the rows, mapped: what is read of them is let go like what is spilled."""
 
-    paths: Sequence[Path]
-    rows: Sequence[int]  # of each file
+    tables: Sequence[pa.Table]
+
+    @property
+    def rows(self) -> list[int]:
+        """Rows of each file."""
+        return [table.num_rows for table in self.tables]
 
     @property
     def total(self) -> int:
@@ -36,9 +39,8 @@ class Keys:
         return sum(self.rows)
 
     def column(self, number: int, name: str) -> pa.Array:
-        """Return one column of one file, mapped only as long as it is held."""
-        with pa.memory_map(str(self.paths[number])) as file:
-            column = pa.ipc.open_file(file).read_all()[name]
+        """Return one column of one file, copied where the file has it in pieces."""
+        column = self.tables[number][name]
         if column.num_chunks == 1:
             return column.chunk(0)
         return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

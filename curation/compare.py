@@ -28,9 +28,8 @@ from curation.identity import digest
 from curation.judge import Unit
 from curation.spill import Spill
 
-TEXT = "turns"
-START_ROWS = 200_000  # records whose keys are made in the time that other processes take to start; without text all are
 SLICE = 8192  # records whose keys are made at a time, which bounds the working memory
+READ = 1 << 20  # bytes read at a time of each column: pages that stay in a processor's cache until they are decoded
 
 
 class CompareModule(Protocol):
@@ -88,9 +87,7 @@ def compare(
             (shards.folder(root, "verdicts", stage, name) / shards.MANIFEST).unlink(missing_ok=True)
     stale = sorted((unit for name in names for unit in _units(root, name, todo)), key=lambda unit: -unit.rows)
     total = sum(unit.rows for unit in stale)
-    if engine.kind == "local" and (total < START_ROWS or not any(TEXT in module(stage).COLUMNS for stage in todo)):
-        workers = 1
-    place(stale, write_keys, engine, workers, "keys of " + " + ".join(todo), total)
+    place(stale, write_keys, engine, workers, ("keys of " + " + ".join(todo), total), threads=True)
     return {stage: _group(root, names, stage, settings[stage]) if stage in todo else 0 for stage in settings}
 
 
@@ -116,7 +113,8 @@ def write_keys(unit: Unit) -> int:
     columns = sorted({name for stage, _, _ in unit.judges for name in module(stage).COLUMNS})
     writers = dict[str, Any]()
     with ExitStack() as stack:
-        source = stack.enter_context(pq.ParquetFile(shards.folder(unit.root, "records", unit.source) / unit.file))
+        path = shards.folder(unit.root, "records", unit.source) / unit.file
+        source = stack.enter_context(pq.ParquetFile(path, buffer_size=READ, pre_buffer=False))
         for records in _slices(source, columns):
             for stage, settings, identity in unit.judges:
                 keys = _prepared(stage, settings)(records)
@@ -130,10 +128,8 @@ def write_keys(unit: Unit) -> int:
 
 def _slices(source: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:
     """Yield the records of a shard, SLICE at a time, and of an empty shard none, once."""
-    for number in range(source.num_row_groups):
-        group = source.read_row_group(number, columns, use_threads=False)
-        for at in range(0, group.num_rows, SLICE):
-            yield group.slice(at, SLICE)
+    for batch in source.iter_batches(SLICE, columns=columns, use_threads=False):
+        yield pa.Table.from_batches([batch])
     if not source.metadata.num_rows:
         yield source.schema_arrow.empty_table().select(columns)
 
@@ -160,9 +156,10 @@ def _group(root: Path, names: Sequence[str], stage: str, settings: Any) -> int:
     """Write one judge's verdicts over all sources; returns the records."""
     stage_key = key(stage, root, names, settings)
     parts = [(name, s) for name in names for s in shards.finished(shards.folder(root, "records", name)).shards]
-    keys = Keys([keys_path(root, stage, name, s.file) for name, s in parts], [s.rows for _, s in parts])
     scratch = shards.folder(root, "work", f"{stage}-groups")
-    verdicts = module(stage).group(keys, settings, Spill(scratch, settings.memory_gb))
+    spill = Spill(scratch, settings.memory_gb)
+    keys = Keys([spill.table(keys_path(root, stage, name, s.file)) for name, s in parts])
+    verdicts = module(stage).group(keys, settings, spill)
     for (name, shard), table in zip(parts, verdicts, strict=True):
         shards.write_shard(shards.folder(root, "verdicts", stage, name) / shard.file, table, stage_key)
     shutil.rmtree(scratch, ignore_errors=True)

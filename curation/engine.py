@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,21 +51,39 @@ class Engine(BaseModel):
 
 
 def place(
-    units: Sequence[Any], work: Callable[[Any], int], engine: Engine, workers: int, title: str, total: int
+    units: Sequence[Any],
+    work: Callable[[Any], int],
+    engine: Engine,
+    workers: int,
+    bar: tuple[str, int],
+    *,
+    threads: bool = False,
 ) -> None:
-    """Run `work` on every unit, the heaviest first in `units`, with a progress bar of `total` records.
+    """Run `work` on every unit, the heaviest first in `units`, with a progress bar: its title, and of how many records.
 
     `work` and the units must pickle. An exception in one unit ends the run; finished units keep their output. On a cluster
-    that is a RuntimeError with the unit's error in it, since neither Slurm nor Ray hands on what was raised.
+    that is a RuntimeError with the unit's error in it, since neither Slurm nor Ray hands on what was raised. threads: the
+    work is done in compiled code that lets go of the interpreter, so threads of this process do for workers of one box.
     """
-    workers = max(1, min(workers, len(units), total // ROWS_PER_WORKER))
+    workers = max(1, min(workers, len(units), bar[1] // ROWS_PER_WORKER))
     if engine.kind != "local":
-        _on_cluster(units, work, engine, workers, (title, total))
+        _on_cluster(units, work, engine, workers, bar)
         return
-    with _tqdm(title, total) as bar:
-        done = map(work, units) if workers == 1 else here(units, work, workers)  # one: no process is started for it
+    with _tqdm(*bar) as drawn:
+        done = map(work, units) if workers == 1 else (_in_threads if threads else here)(units, work, workers)
         for count in done:
-            bar.update(count)
+            drawn.update(count)
+
+
+def _in_threads(units: Sequence[Any], work: Callable[[Any], int], workers: int) -> Iterator[int]:
+    """Yield what each unit returns as it ends, in threads of this process: none of the start of `here`."""
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(work, unit) for unit in units]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def here(units: Sequence[Any], work: Callable[[Any], int], workers: int) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""Arrays as large as the corpus, in files: mapped, so that a bounded part of them is in memory at a time."""
+"""Arrays and tables as large as the corpus, in files: mapped, so that a bounded part of them is in memory at a time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 GB = 1 << 30
 AROUND = 1 << 16  # bytes that one look at a mapped array may make resident: Linux maps 16 pages around a fault
@@ -16,10 +17,10 @@ PAGE = mmap.PAGESIZE
 
 
 class Spill:
-    """Hands out mapped arrays, and lets their pages go whenever the process holds more than a third of its memory.
+    """Hands out what is mapped, and lets their pages go whenever the process holds more than a third of its memory.
 
     A sixth may be sorted at a time; the rest is for libraries, and for what becomes resident between two looks at the memory.
-    The files have no name: they vanish with the process, also when it is killed.
+    The arrays' files have no name: they vanish with the process, also when it is killed.
     """
 
     def __init__(self, folder: Path, memory_gb: float) -> None:
@@ -28,6 +29,7 @@ class Spill:
         self.share = int(memory_gb * GB) // 6
         self._maps: list[mmap.mmap] = []
         self._size = 0  # of all arrays
+        self._tables = 0  # bytes of all tables
 
     def array(self, kind: type[np.generic], count: int) -> np.ndarray:
         """Return `count` zeros of this kind, in a file."""
@@ -39,9 +41,17 @@ class Spill:
         self._size += size
         return np.frombuffer(mapped, kind, count)
 
+    def table(self, path: Path) -> pa.Table:
+        """Return the table of an Arrow file, mapped too."""
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._maps.append(mapped)
+        self._tables += len(mapped)
+        return pa.ipc.open_file(pa.py_buffer(mapped)).read_all()
+
     def release(self) -> None:
-        """Let the pages of every array go where memory is short; what was written stays in the files."""
-        if self._size > self.share and resident() > 2 * self.share:
+        """Let the pages of every array and table go where memory is short; what was written stays in the files."""
+        if self._size + self._tables > self.share and resident() > 2 * self.share:
             for mapped in self._maps:
                 mapped.madvise(mmap.MADV_DONTNEED)
 

@@ -14,6 +14,7 @@ from curation.spill import Spill
 
 FAILED = 1 << 20  # pairs remembered as too different, so that the next band does not compare them again: 8 MB
 KEY_BYTES = 32  # a row in a pass over a band: its hash, and its packed key three times
+COUNTS = 16  # counters of hashes a row: one row in sixteen that shares its hash with none is sorted all the same
 ROW = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
 
@@ -35,7 +36,7 @@ def cluster(keys: Keys, bands: int, rule: Rule, spill: Spill) -> tuple[np.ndarra
     active, nearest = spill.array(np.bool_, keys.total), spill.array(np.float32, keys.total)
     row = 0
     for number, count in enumerate(keys.rows):
-        lengths = _lengths(keys, number)
+        lengths = values(keys.column(number, "length"))
         active[row : row + count] = (root[row : row + count] == np.arange(row, row + count)) & (lengths > 0)
         row += count
         spill.release()
@@ -59,10 +60,16 @@ def _copies(root, nearest, span):  # type: ignore[no-untyped-def]
 def _buckets(keys: Keys, band: int, rows: tuple[np.ndarray, np.ndarray], spill: Spill) -> list[np.ndarray]:
     """Return the keys (hash << 32 | row) of one band that share their hash, sorted; marks their rows as candidates."""
     active, candidate = rows
-    found = []
+    name, found = f"band_{band:02d}", []
+    seen, shift = _seen(keys, name, active, spill)
     passes = spill.passes(keys.total, KEY_BYTES)
     for number in range(passes):
-        packed = _packed(keys, f"band_{band:02d}", active, (number, passes))
+        span = (number << 32) // passes, ((number + 1) << 32) // passes
+        parts, row = [np.empty(0, np.uint64)], 0
+        for file, count in enumerate(keys.rows):
+            parts.append(_often(values(keys.column(file, name)), active[row : row + count], row, (seen, shift), span))
+            row += count
+        packed = np.concatenate(parts)
         packed.sort()
         same, is_shared = (packed[1:] >> HALF) == (packed[:-1] >> HALF), np.zeros(len(packed), np.bool_)
         is_shared[1:] |= same
@@ -76,19 +83,44 @@ def _buckets(keys: Keys, band: int, rows: tuple[np.ndarray, np.ndarray], spill: 
     return found
 
 
-def _packed(keys: Keys, name: str, active: np.ndarray, part: tuple[int, int]) -> np.ndarray:
-    """Return the keys of the active rows whose hash lies in one of several equal ranges."""
-    number, passes = part
-    found, row = [np.empty(0, np.uint64)], 0
+def _seen(keys: Keys, name: str, active: np.ndarray, spill: Spill) -> tuple[np.ndarray, int]:
+    """Return how often the first bits of a hash have been seen in the active rows, and how many bits are left out.
+
+    Four counts a byte, two bits each: 0, 1, or 3 for more. Most rows share their hash with none, and a count of one says so:
+    few are left to be sorted.
+    """
+    bits = min(32, (keys.total * COUNTS).bit_length(), (spill.share * 4).bit_length() - 1)
+    seen, row = np.zeros(-(-(1 << bits) // 4), np.uint8), 0
     for file, count in enumerate(keys.rows):
-        hashes = values(keys.column(file, name))
-        chosen = active[row : row + count]
-        if passes > 1:
-            chosen = chosen & ((hashes.astype(np.uint64) * np.uint64(passes)) >> HALF == number)
-        at = np.flatnonzero(chosen)
-        found.append((hashes[at].astype(np.uint64) << HALF) | (at + row).astype(np.uint64))
+        _see(values(keys.column(file, name)), active[row : row + count], (seen, 32 - bits))
         row += count
-    return np.concatenate(found)
+    return seen, 32 - bits
+
+
+@njit(cache=True, nogil=True)
+def _see(hashes, active, counts):  # type: ignore[no-untyped-def]
+    seen, shift = counts
+    for row in range(len(hashes)):
+        if active[row]:
+            place = np.uint64(hashes[row]) >> np.uint64(shift)
+            low = (place & np.uint64(3)) << np.uint64(1)
+            byte = np.uint64(seen[place >> np.uint64(2)])
+            once = (byte >> low) & np.uint64(1)
+            seen[place >> np.uint64(2)] = byte | ((once << np.uint64(1) | np.uint64(1)) << low)
+
+
+@njit(cache=True, nogil=True)
+def _often(hashes, active, first, counts, span):  # type: ignore[no-untyped-def]
+    """Return the keys of the active rows whose hash lies in span[0]:span[1] and may have been seen more than once."""
+    seen, shift = counts
+    out, count = np.empty(len(hashes), np.uint64), 0
+    for row in range(len(hashes)):
+        place = np.uint64(hashes[row]) >> np.uint64(shift)
+        twice = (seen[place >> np.uint64(2)] >> ((place & np.uint64(3)) << np.uint64(1))) & np.uint8(2)
+        if twice and active[row] and span[0] <= np.int64(hashes[row]) < span[1]:
+            out[count] = np.uint64(hashes[row]) << HALF | np.uint64(first + row)
+            count += 1
+    return out[:count]
 
 
 def _texts(keys: Keys, candidate: np.ndarray, spill: Spill) -> Texts:
@@ -98,7 +130,7 @@ def _texts(keys: Keys, candidate: np.ndarray, spill: Spill) -> Texts:
     row = 0
     for number, count in enumerate(keys.rows):
         span = slice(row, row + count)
-        lengths = _lengths(keys, number) * candidate[span]
+        lengths = values(keys.column(number, "length")) * candidate[span]
         starts[row + 1 : row + count + 1] = starts[row] + np.cumsum(lengths)
         answer = keys.column(number, "answer")
         answers[span] = np.where(nulls(answer), -1, values(answer))
@@ -107,14 +139,24 @@ def _texts(keys: Keys, candidate: np.ndarray, spill: Spill) -> Texts:
         spill.release()
     apart, room = _apart(keys, candidate, starts, spill)
     tokens, row = spill.array(np.uint16, room), 0
-    for number, count in enumerate(keys.rows):
-        kept = np.repeat(candidate[row : row + count], _lengths(keys, number))
-        tokens[starts[row] : starts[row + count]] = values(keys.column(number, "tokens").flatten())[kept]
-        halves = values(keys.column(number, "halves"))
-        _read_apart(tokens, (starts, apart, answers), halves, row)
-        row += count
+    for number, table in enumerate(keys.tables):
+        first = row
+        for piece in table["tokens"].chunks:
+            _copy_tokens(values(piece.values), values(piece.offsets), (tokens, starts), row)
+            row += len(piece)
+        _read_apart(tokens, (starts, apart, answers), values(keys.column(number, "halves")), first)
         spill.release()
     return Texts(tokens, starts, apart, answers, operators)
+
+
+@njit(cache=True, nogil=True)
+def _copy_tokens(every, offsets, texts, row):  # type: ignore[no-untyped-def]
+    """Write the tokens of the candidates among the rows from `row` on: row i has every[offsets[i]:offsets[i + 1]]."""
+    tokens, starts = texts
+    for at in range(len(offsets) - 1):
+        to = starts[row + at]
+        for token in range(starts[row + at + 1] - to):
+            tokens[to + token] = every[offsets[at] + token]
 
 
 def _apart(keys: Keys, candidate: np.ndarray, starts: np.ndarray, spill: Spill) -> tuple[np.ndarray, int]:
@@ -145,11 +187,6 @@ def _read_apart(tokens, texts, halves, row):  # type: ignore[no-untyped-def]
             tokens[to + word - start + 1] = np.uint16(halves[at] & np.uint32(0xFFFF))
             for token in range(word + 1, end):
                 tokens[to + token - start + 1] = tokens[token]
-
-
-def _lengths(keys: Keys, number: int) -> np.ndarray:
-    """Return the tokens of each row of one file."""
-    return np.diff(values(keys.column(number, "tokens").offsets))
 
 
 def _join_all(

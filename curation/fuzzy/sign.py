@@ -41,7 +41,7 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
     """Return the signatures of a table of records, one row each.
 
     id, content_hash: 16 bytes. tokens: of all turns, 15 bits of each token's hash and a lowest bit that is set where it
-    holds a digit (a replaced token stays unseen once in 32,768). answer: at which token the last assistant turn begins,
+    holds a digit (a replaced token stays unseen once in 32,768). length: how many they are. answer: at which token the last assistant turn begins,
     null where there is none. operators: of a text of at most exact_numbers_below tokens, hash of the arithmetic signs next to
     digits. halves: where the last assistant turn may go on with the word before it, two tokens in one number, that word's
     beginning and its end, for whoever reads them apart; null elsewhere. band_00…: the band hashes.
@@ -58,6 +58,7 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
         "id": records["id"],
         "content_hash": records["content_hash"],
         "tokens": pa.LargeListArray.from_arrays(numbers(starts), numbers(_small(words.hashes))),
+        "length": numbers(np.diff(starts).astype(np.int32)),
         "answer": numbers((words.offsets[latest] - starts[:-1]).astype(np.int32), latest < 0),
         "operators": numbers(
             _operators(data, text_offsets[turns.offsets], words.hashes, starts, signing.exact_numbers_below)

@@ -87,7 +87,7 @@ def run(
     ]
     todo = [u for u in units if not shards.is_done(shards.folder(root, "records", u.source.name), u.key)]
     todo.sort(key=lambda u: -_size(u.source))
-    place(todo, ingest, engine, workers, STAGE, sum(_size(u.source) for u in todo) // ROW_BYTES)
+    place(todo, ingest, engine, workers, (STAGE, sum(_size(u.source) for u in todo) // ROW_BYTES))
     return {s.name: _counts(root, s.name) for s in sources}
 
 
