@@ -11,19 +11,29 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from curation.characters import IDEOGRAPHS, LETTERS, character, classify
 from curation.kernels import njit
+from curation.swar import (
+    EIGHT,
+    HIGHS,
+    ONE,
+    SIXTY_FOUR,
+    bits,
+    fold8,
+    letters8,
+    load8,
+    lowest,
+    trailing_zeros,
+    word_bytes,
+)
 from curation.utf8 import buffers, decode
 
 FNV_OFFSET = np.uint64(14695981039346656037)  # FNV-1a 64 bit, http://www.isthe.com/chongo/tech/comp/fnv/
 FNV_PRIME = np.uint64(1099511628211)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 finaliser, Steele et al. 2014
 MIX_2 = np.uint64(0x94D049BB133111EB)
-DIGIT = ONE = np.uint64(1)
-EIGHT = np.uint64(8)
-HIGHS = np.uint64(0x8080808080808080)
-ASCII = np.array(
-    [ord(c.lower()) if (c := chr(n)).isalnum() else 0 for n in range(128)], np.uint8
-)  # folded word characters
+DIGIT = ONE
+TWO, THREE, SIX, LAST_SIX = np.uint64(2), np.uint64(3), np.uint64(6), np.uint64(63)
 _ONE_OFF = np.uint64(0xFFFFFFFFFFFFFFFE)
 
 
@@ -36,18 +46,23 @@ class Tokens:
     han: np.ndarray  # int32[n], how many of a text's tokens are Han, Kana or Hangul characters
 
 
-def tokens(texts: pa.Array | pa.ChunkedArray, goes_on: np.ndarray | None = None) -> Tokens:
-    """Tokenise a string (or large_string) column; a null counts as empty.
-
-    A word at the end of a text runs on into the next one where that `goes_on` (bool, one a text), and is the first one's.
-    """
+def tokens(texts: pa.Array | pa.ChunkedArray) -> Tokens:
+    """Tokenise a string (or large_string) column; a null counts as empty."""
     offsets, data = buffers(texts)
     count = len(offsets) - 1
-    # Two tokens cost at least four bytes ("a b ", or a letter and a Han character), a lone one at least one.
-    hashes = np.empty((int(offsets[-1] - offsets[0]) + count) // 2 + 1, np.uint64)
+    size = most_tokens(int(offsets[-1] - offsets[0]), count)
+    room = np.empty(size, np.uint64), np.empty(size, np.int64)
     starts, han = np.empty(count + 1, np.int64), np.zeros(count, np.int32)
-    total = _tokenise(data, offsets, np.zeros(count, np.bool_) if goes_on is None else goes_on, hashes, (starts, han))
-    return Tokens(starts, hashes[:total].copy(), han)
+    total, _ = tokenise(data, offsets, np.zeros(count, np.bool_), room, (starts, han))
+    return Tokens(starts, room[0][:total].copy(), han)
+
+
+def most_tokens(size: int, texts: int) -> int:
+    """Return how many tokens so many bytes in so many texts may hold.
+
+    Two cost at least four bytes ("a b ", or a letter and a Han character), a lone one at least one.
+    """
+    return (size + texts) // 2 + 1
 
 
 def fold_hashes(texts: pa.Array | pa.ChunkedArray, wanted: np.ndarray | None = None) -> np.ndarray:
@@ -62,42 +77,119 @@ def fold_hashes(texts: pa.Array | pa.ChunkedArray, wanted: np.ndarray | None = N
 
 
 @njit(cache=True, nogil=True)
-def _tokenise(data, offsets, goes_on, hashes, out):  # type: ignore[no-untyped-def]
-    """Positions are unsigned: compiled code then spares the test for an index that counts from the end."""
+def tokenise(data, offsets, goes_on, room, out):  # type: ignore[no-untyped-def]
+    """Write the tokens of texts; returns how many there are, and how many of them hold a digit.
+
+    data, offsets: as utf8.buffers has them. goes_on: a word at the end of a text runs on into the next one where that does (bool, one
+    a text), and is the first one's. room: arrays of `most_tokens` for the hashes (uint64), and for the bytes at which the
+    tokens with a digit begin (int64). out: Tokens.offsets and Tokens.han. Positions are unsigned: compiled code then spares
+    the test for an index that counts from the end.
+    """
     starts, han = out
-    count, position = np.uint64(0), np.uint64(offsets[0])
+    counts, position = (np.uint64(0), np.uint64(0)), np.uint64(offsets[0])
+    stop = np.uint64(offsets[-1])
     for text in range(len(offsets) - 1):
-        starts[text] = count
+        starts[text] = counts[0]
         end = np.uint64(offsets[text + 1])
         limit = end  # of its last word
         if text + 1 < len(goes_on) and goes_on[text + 1]:
             limit = np.uint64(offsets[text + 2])
+        others = np.uint64(0)  # tokens that are a character each
         while position < end:
-            byte = data[position]
-            if byte < 128:  # the table first: it is all that most English needs
-                if ASCII[byte]:
-                    position, hashes[count] = word(data, position, limit)
-                    count += ONE
-                else:
-                    position += ONE
+            if position + EIGHT + SIXTY_FOUR <= stop and limit == end and load8(data, position) & HIGHS == 0:
+                at, counts = _block(data, position, end, room, counts)
+                if at > position:
+                    position = at
+                    continue
+            if data[position] >= 128:
+                position, counts, found = _ideographs(data, position, end, room, counts)
+                others += found
+                if position >= end or data[position] < 128:
+                    continue
+            kind, point, width = character(data, position, end)
+            if kind == 1:
+                position, counts = _word(data, position, limit, room, counts)
                 continue
-            point, width = _han(data, position, end)
-            if width == 0:
-                point, width = decode(data, position, end)
-                kind, point = classify(point)
-                if kind == 1:
-                    position, hashes[count] = word(data, position, limit)
-                    count += ONE
-                    continue
-                if kind == 0:
-                    position += np.uint64(width)
-                    continue
             position += np.uint64(width)
-            hashes[count] = single(point)
-            count += ONE
-            han[text] += 1
-    starts[len(offsets) - 1] = count
-    return count
+            if kind == 2:
+                room[0][counts[0]] = single(point)
+                counts = (counts[0] + ONE, counts[1])
+                others += ONE
+        han[text] = others
+    starts[len(offsets) - 1] = counts[0]
+    return counts
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _block(data, position, end, room, counts):  # type: ignore[no-untyped-def]
+    """Take the words of sixty-four bytes of ASCII; returns where the next token may begin: `position` where one is not ASCII.
+
+    The bits of a uint64 say where words are, so that the next one need not wait for the length of the one before. The bytes have to be
+    there, those behind `end` and eight more too. A word at the end of the block is left to the next.
+    """
+    words, digits, high = np.uint64(0), np.uint64(0), np.uint64(0)
+    for part in range(8):
+        block = load8(data, position + np.uint64(8 * part))
+        letters, numerals = letters8(block)
+        words |= bits(letters | numerals) << np.uint64(8 * part)
+        digits |= bits(numerals) << np.uint64(8 * part)
+        high |= block & HIGHS
+    if high:
+        return position, counts
+    size = min(SIXTY_FOUR, end - position)
+    words &= lowest(size)
+    count, numeral = counts
+    while words:
+        first = trailing_zeros(words)
+        length = trailing_zeros(~(words >> first))
+        if first + length == SIXTY_FOUR:
+            if first:
+                return position + first, (count, numeral)
+            return position, (count, numeral)
+        room[1][numeral] = position + first
+        hashed, at, left = FNV_OFFSET, position + first, length
+        while left > EIGHT:
+            hashed = _absorb(hashed, fold8(load8(data, at), EIGHT))
+            at += EIGHT
+            left -= EIGHT
+        hashed = _absorb(hashed, fold8(load8(data, at), left))
+        digit = (digits >> first) & lowest(length)
+        room[0][count] = _hashed(hashed, digit)
+        count += ONE
+        numeral += np.uint64(digit != 0)
+        words = (words >> (first + length)) << (first + length)
+    return position + size, (count, numeral)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _ideographs(data, position, end, room, counts):  # type: ignore[no-untyped-def]
+    """Take a run of characters of three bytes that belong to no word; returns where it ends, and how many are tokens."""
+    count, found, byte = counts[0], np.uint64(0), data[position]
+    while byte & 0xF0 == 0xE0 and position + TWO < end:
+        point = (
+            (np.uint64(byte & 0x0F) << np.uint64(12))
+            | (np.uint64(data[position + ONE] & 0x3F) << SIX)
+            | np.uint64(data[position + TWO] & 0x3F)
+        )
+        if (LETTERS[point >> SIX] >> (point & LAST_SIX)) & ONE:
+            break
+        room[0][count] = single(point)  # written over where it is none: no branch to foretell
+        is_token = (IDEOGRAPHS[point >> SIX] >> (point & LAST_SIX)) & ONE
+        count += is_token
+        found += is_token
+        position += THREE
+        if position >= end:
+            break
+        byte = data[position]
+    return position, (count, counts[1]), found
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _word(data, position, end, room, counts):  # type: ignore[no-untyped-def]
+    room[1][counts[1]] = position
+    position, hashed = word(data, position, end)
+    room[0][counts[0]] = hashed
+    return position, (counts[0] + ONE, counts[1] + (hashed & DIGIT))
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -140,68 +232,18 @@ def _word_rest(data, position, end, state):  # type: ignore[no-untyped-def]
             word = _absorb(word, np.uint64(point))
     if filled:
         word = _absorb(word, block)
-    return position, (_mix(word) & _ONE_OFF) | np.uint64(digit != 0)
+    return position, _hashed(word, digit)
 
 
 @njit(cache=True, nogil=True, inline="always")
-def character(data, position, end):  # type: ignore[no-untyped-def]
-    """Return the class of the character at `position`, its code point folded, and its width."""
-    byte = data[position]
-    if byte < 128:
-        folded = np.int64(ASCII[byte])
-        return (1, folded, 1) if folded else (0, np.int64(byte), 1)
-    point, width = decode(data, position, end)
-    kind, point = classify(point)
-    return kind, point, width
+def _hashed(word, digit):  # type: ignore[no-untyped-def]
+    return (_mix(word) & _ONE_OFF) | np.uint64(digit != 0)
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _absorb(word, block):  # type: ignore[no-untyped-def]
     word = (word ^ block) * FNV_PRIME * MIX_1
     return word ^ (word >> np.uint64(32))
-
-
-@njit(cache=True, nogil=True, inline="always")
-def load8(data, position):  # type: ignore[no-untyped-def]
-    """Return eight bytes as a little-endian uint64; the compiler makes one load of them."""
-    value = np.uint64(0)
-    for at in range(8):
-        value |= np.uint64(data[position + np.uint64(at)]) << np.uint64(8 * at)
-    return value
-
-
-@njit(cache=True, nogil=True, inline="always")
-def word_bytes(block):  # type: ignore[no-untyped-def]
-    """Return the first ASCII letters and digits of eight bytes, folded, whether they hold a digit, and how many they are.
-
-    All eight at a time: the high bit of a byte is set where a sum passes 127.
-    """
-    low = block & ~HIGHS
-    lower = low | np.uint64(0x2020202020202020)
-    letters = (lower + np.uint64(0x1F1F1F1F1F1F1F1F)) & ~(lower + np.uint64(0x0505050505050505))  # a to z
-    digits = (low + np.uint64(0x5050505050505050)) & ~(low + np.uint64(0x4646464646464646))  # 0 to 9
-    letters, digits = letters & ~block & HIGHS, digits & ~block & HIGHS
-    others = ~(letters | digits) & HIGHS
-    folded = block | (letters >> np.uint64(2))
-    if others == 0:
-        return folded, digits, EIGHT
-    first = (others & (~others + ONE)) >> np.uint64(7)  # 1 in the lowest bit of the first other byte
-    count = (first * np.uint64(0x0001020304050607)) >> np.uint64(56)
-    return folded & (first - ONE), digits & (first - ONE), count
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _han(data, position, end):  # type: ignore[no-untyped-def]
-    """Return the code point and width 3 of one of the common Han characters, width 0 for anything else."""
-    first = data[position]
-    if first < 0xE4 or first > 0xE9 or position + np.uint64(2) >= end:
-        return np.int64(0), 0
-    point = (
-        ((np.int64(first) & 0x0F) << 12)
-        | ((np.int64(data[position + ONE]) & 0x3F) << 6)
-        | (np.int64(data[position + np.uint64(2)]) & 0x3F)
-    )
-    return point, 3 if point >= 0x4E00 else 0
 
 
 @njit(cache=True, nogil=True)
@@ -224,47 +266,6 @@ def _fold_hashes(data, offsets, wanted, out):  # type: ignore[no-untyped-def]
             value = (value ^ np.uint64(point)) * FNV_PRIME
             begun = True
         out[text] = _mix(value)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def classify(point):  # type: ignore[no-untyped-def]
-    """Return 1 for a word character, 2 for a character that is a token, else 0; and the code point folded."""
-    if point >= 0xFF01 and point <= 0xFF5E:
-        point -= 0xFEE0  # full-width forms
-    if point < 128:
-        folded = np.int64(ASCII[point])
-        return (1, folded) if folded else (0, point)
-    if _is_ideograph(point):
-        return 2, point
-    if _is_letter(point):
-        if (
-            (point >= 0xC0 and point <= 0xDE)
-            or (point >= 0x391 and point <= 0x3A9)
-            or (point >= 0x410 and point <= 0x42F)
-        ):
-            return 1, point + 32  # Latin-1, Greek and Cyrillic capitals
-        return 1, point
-    return 0, point
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _is_ideograph(point):  # type: ignore[no-untyped-def]
-    """Han (extensions, compatibility forms, 々 and 〇), Hiragana, Katakana, Hangul syllables: Unicode 16 blocks."""
-    return (
-        (point >= 0x4E00 and point <= 0x9FFF)
-        or (point >= 0x3400 and point <= 0x4DBF)
-        or (point >= 0x3041 and point <= 0x30FF and point not in (0x30A0, 0x30FB))
-        or (point >= 0xAC00 and point <= 0xD7A3)
-        or (point >= 0xF900 and point <= 0xFAFF)
-        or (point >= 0x20000 and point <= 0x323AF)
-        or point in (0x3005, 0x3007)
-    )
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _is_letter(point):  # type: ignore[no-untyped-def]
-    """Alphabets below the general punctuation block, and the Latin extensions after it."""
-    return (point >= 0xC0 and point < 0x2000 and point not in (0xD7, 0xF7)) or (point >= 0x2C00 and point < 0x2E00)
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from curation.text import classify
+from curation.characters import classify
 from curation.utf8 import buffers, decode
 
 SPACE, ZERO, UNDERSCORE, LINE = 32, 48, 95, 10

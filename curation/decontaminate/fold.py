@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
+from curation.characters import ASCII, character
 from curation.decontaminate.forms import (
     BRACKETS,
     NEWLINE,
@@ -33,7 +34,7 @@ from curation.decontaminate.forms import (
     sequence,
 )
 from curation.decontaminate.labels import label
-from curation.text import ASCII, character, single, tokens, word
+from curation.text import single, tokens, word
 from curation.utf8 import buffers, strings
 
 GROWTH = (

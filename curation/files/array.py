@@ -10,7 +10,7 @@ import numpy as np
 from curation.files.lines import BLOCK
 from curation.files.row import MAX_ROW, Lines
 from curation.kernels import njit
-from curation.text import HIGHS, load8
+from curation.swar import HIGHS, load8
 
 SPACE, NEWLINE, QUOTE, BACKSLASH, COMMA = 0x20, 0x0A, 0x22, 0x5C, 0x2C
 OPENING, CLOSING = (0x7B, 0x5B), (0x7D, 0x5D)  # { [ and } ]

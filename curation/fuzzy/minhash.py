@@ -24,52 +24,43 @@ def permutations(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return flips, draw.integers(0, 1 << 31, count, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
 
 
-def band_hashes(
-    hashes: np.ndarray, starts: np.ndarray, n: int, rows: int, perms: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
-    """Return uint32[bands, texts] for texts with the tokens hashes[starts[i]:starts[i + 1]].
-
-    A text without tokens gets zeros.
-    """
-    out = np.zeros((len(perms[0]) // rows, len(starts) - 1), np.uint32)
-    _sign(hashes, starts, n, rows, perms, out)
-    return out
-
-
 @njit(cache=True, nogil=True)
-def _sign(hashes, starts, n, rows, perms, out):  # type: ignore[no-untyped-def]
+def band_hashes(hashes, n, rows, perms, room, out):  # type: ignore[no-untyped-def]
+    """Write the band hashes (uint32, one a band) of a text's tokens into `out`; of a text without any, nothing.
+
+    room: uint32, one a permutation, whatever is in it.
+    """
+    if len(hashes) == 0:
+        return
     flips, odds = perms
-    size = len(flips)
-    lowest = np.empty(size, np.uint32)
     group = np.empty(LANES, np.uint32)
+    room[:] = np.uint32(0xFFFFFFFF)
     power = np.uint64(1)
     for _ in range(n):
         power *= BASE
-    for text in range(len(starts) - 1):
-        start, end = starts[text], starts[text + 1]
-        if start == end:
-            continue
-        for p in range(size):
-            lowest[p] = np.uint32(0xFFFFFFFF)
-        width = min(n, end - start)
-        rolling = np.uint64(end - start) if width < n else np.uint64(0)
-        for at in range(start, start + width):
-            rolling = rolling * BASE + hashes[at]
-        filled, at = 0, start + width
-        while True:
-            group[filled] = np.uint32(mix(rolling) >> np.uint64(32))
-            filled += 1
-            if at == end:
-                break
-            if filled == LANES:
-                _lower(lowest, flips, odds, group)
-                filled = 0
-            rolling = rolling * BASE + hashes[at] - hashes[at - n] * power
-            at += 1
-        for lane in range(filled, LANES):
-            group[lane] = group[0]  # repeating a shingle changes no minimum
-        _lower(lowest, flips, odds, group)
-        _band(lowest, rows, out, text)
+    width = min(n, len(hashes))
+    rolling = np.uint64(len(hashes)) if width < n else np.uint64(0)
+    for at in range(width):
+        rolling = rolling * BASE + hashes[at]
+    filled, at = 0, width
+    while True:
+        group[filled] = np.uint32(mix(rolling) >> np.uint64(32))
+        filled += 1
+        if at == len(hashes):
+            break
+        if filled == LANES:
+            _lower(room, flips, odds, group)
+            filled = 0
+        rolling = rolling * BASE + hashes[at] - hashes[at - n] * power
+        at += 1
+    for lane in range(filled, LANES):
+        group[lane] = group[0]  # repeating a shingle changes no minimum
+    _lower(room, flips, odds, group)
+    for band in range(len(out)):
+        value = np.uint64(band + 1)
+        for row in range(rows):
+            value = mix(value * BASE + np.uint64(room[band * rows + row]))
+        out[band] = np.uint32(value >> np.uint64(32))
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -86,15 +77,6 @@ def _lower(lowest, flips, odds, group):  # type: ignore[no-untyped-def]
         y = min(y, z)
         w = min(w, y)
         lowest[p] = min(w, least)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _band(lowest, rows, out, text):  # type: ignore[no-untyped-def]
-    for band in range(len(out)):
-        value = np.uint64(band + 1)
-        for row in range(rows):
-            value = mix(value * BASE + np.uint64(lowest[band * rows + row]))
-        out[band, text] = np.uint32(value >> np.uint64(32))
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from curation.characters import character
 from curation.clusters import values
 from curation.fuzzy.minhash import band_hashes, permutations
 from curation.kernels import njit
 from curation.record import Turns, flat_turns
-from curation.text import HIGHS, load8, tokens
+from curation.text import most_tokens, tokenise, tokens
 from curation.utf8 import buffers, decode, numbers
 
 # Classes of bytes: 0 for what is none of these, an operator is its own class.
@@ -41,41 +44,90 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
     """Return the signatures of a table of records, one row each.
 
     id, content_hash: 16 bytes. tokens: of all turns, 15 bits of each token's hash and a lowest bit that is set where it
-    holds a digit (a replaced token stays unseen once in 32,768). length: how many they are. answer: at which token the last assistant turn begins,
-    null where there is none. operators: of a text of at most exact_numbers_below tokens, hash of the arithmetic signs next to
-    digits. halves: where the last assistant turn may go on with the word before it, two tokens in one number, that word's
-    beginning and its end, for whoever reads them apart; null elsewhere. band_00…: the band hashes.
+    holds a digit (a replaced token stays unseen once in 32,768). length: how many they are. answer: at which token the last
+    assistant turn begins, null where there is none. operators: of a text of at most exact_numbers_below tokens, hash of the
+    arithmetic signs next to digits. halves: where the last assistant turn may go on with the word before it, two tokens in one
+    number, that word's beginning and its end, for whoever reads them apart; null elsewhere. band_00…: the band hashes.
     """
     turns = flat_turns(records)
-    text_offsets, data = buffers(turns.contents)
-    cut = _cut_words(data, text_offsets, turns.offsets)
-    words = tokens(turns.contents, cut)
-    starts, latest = words.offsets[turns.offsets], _latest(turns)
-    bands = band_hashes(
-        words.hashes, starts, signing.ngram, signing.rows, permutations(signing.bands * signing.rows, signing.seed)
-    )
+    offsets, data = buffers(turns.contents)
+    cut, latest = _cut_words(data, offsets, turns.offsets), _latest(turns)
+    perms = permutations(signing.bands * signing.rows, signing.seed)
+    limits = (signing.ngram, signing.rows, signing.exact_numbers_below)
+    found = Found.empty(records.num_rows, most_tokens(int(offsets[-1] - offsets[0]), len(cut)), signing.bands)
+    count = _sign(data, (offsets, cut), (turns.offsets, latest), perms, limits, found)
     columns = {
         "id": records["id"],
         "content_hash": records["content_hash"],
-        "tokens": pa.LargeListArray.from_arrays(numbers(starts), numbers(_small(words.hashes))),
-        "length": numbers(np.diff(starts).astype(np.int32)),
-        "answer": numbers((words.offsets[latest] - starts[:-1]).astype(np.int32), latest < 0),
-        "operators": numbers(
-            _operators(data, text_offsets[turns.offsets], words.hashes, starts, signing.exact_numbers_below)
-        ),
+        "tokens": pa.LargeListArray.from_arrays(numbers(found.starts), numbers(found.tokens[:count])),
+        "length": numbers(np.diff(found.starts).astype(np.int32)),
+        "answer": numbers(found.answer, latest < 0),
+        "operators": numbers(found.operators),
         "halves": _halves(turns.contents, latest, cut),
-        **{f"band_{band:02d}": numbers(hashes) for band, hashes in enumerate(bands)},
+        **{f"band_{band:02d}": numbers(hashes) for band, hashes in enumerate(found.bands.T)},
     }
     return pa.table(columns)
 
 
+class Found(NamedTuple):
+    """What is found of n records."""
+
+    starts: np.ndarray  # int64[n + 1]: where the tokens of each begin
+    tokens: np.ndarray  # uint16
+    answer: np.ndarray  # int32[n]
+    operators: np.ndarray  # uint32[n]
+    bands: np.ndarray  # uint32[n, bands]
+
+    @classmethod
+    def empty(cls, count: int, tokens: int, bands: int) -> Found:
+        """Return room for `count` records with no more than so many tokens."""
+        return cls(
+            np.zeros(count + 1, np.int64),
+            np.empty(tokens, np.uint16),
+            np.zeros(count, np.int32),
+            np.zeros(count, np.uint32),
+            np.zeros((count, bands), np.uint32),
+        )
+
+
 @njit(cache=True, nogil=True)
-def _small(hashes):  # type: ignore[no-untyped-def]
-    """Return 16 bits of each token's hash: 15 of the higher ones, and the lowest."""
-    out = np.empty(len(hashes), np.uint16)
+def _sign(data, texts, records, perms, limits, found):  # type: ignore[no-untyped-def]
+    """Sign record after record, each while its tokens lie in the processor's cache; returns the tokens of all.
+
+    texts: offsets of the turns into `data`, and which of them begin within a word; records: offsets of the records' turns, and
+    the last assistant turn of each; limits: ngram, rows a band, exact_numbers_below.
+    """
+    offsets, cut = texts
+    turns, latest = records
+    ngram, rows, short = limits
+    size, most = 1, 1
+    for record in range(len(latest)):
+        first, last = turns[record], turns[record + 1]
+        size = max(size, (offsets[last] - offsets[first] + last - first) // 2 + 1)
+        most = max(most, last - first)
+    room = np.empty(size, np.uint64), np.empty(size, np.int64)
+    begins, han, lowest = np.empty(most + 1, np.int64), np.empty(most, np.int32), np.empty(len(perms[0]), np.uint32)
+    total = 0
+    for record in range(len(latest)):
+        first, last = turns[record], turns[record + 1]
+        count, digits = tokenise(data, offsets[first : last + 1], cut[first:last], room, (begins, han))
+        hashes = room[0][:count]
+        _small(hashes, found.tokens[total : total + len(hashes)])
+        total += len(hashes)
+        found.starts[record + 1] = total
+        if latest[record] >= 0:
+            found.answer[record] = begins[latest[record] - first]
+        if digits and len(hashes) <= short:
+            found.operators[record] = _operators(data, offsets[first], offsets[last], room[1][:digits])
+        band_hashes(hashes, ngram, rows, perms, lowest, found.bands[record])
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _small(hashes, out):  # type: ignore[no-untyped-def]
+    """Write 16 bits of each token's hash: 15 of the higher ones, and the lowest."""
     for token in range(len(hashes)):
         out[token] = np.uint16((hashes[token] >> HALF) & HIGH_15) | np.uint16(hashes[token] & ONE)
-    return out
 
 
 @njit(cache=True, nogil=True)
@@ -115,68 +167,49 @@ def _halves(contents: pa.Array, latest: np.ndarray, cut: np.ndarray) -> pa.Array
     at = np.flatnonzero((latest >= 0) & cut[latest]) if len(cut) else np.empty(0, np.int64)
     if len(at):
         before, after = (tokens(contents.take(numbers(latest[at] - step))) for step in (1, 0))
-        first, second = before.hashes[before.offsets[1:] - 1], after.hashes[after.offsets[:-1]]
-        found[at] = _small(first).astype(np.uint32) << np.uint32(16) | _small(second)
+        ends = np.stack([before.hashes[before.offsets[1:] - 1], after.hashes[after.offsets[:-1]]])
+        small = np.empty(ends.size, np.uint16)
+        _small(ends.ravel(), small)
+        first, second = small.astype(np.uint32).reshape(2, -1)
+        found[at] = first << np.uint32(16) | second
     return numbers(found, found == 0)
 
 
 @njit(cache=True, nogil=True)
-def _operators(data, starts, hashes, tokens, short):  # type: ignore[no-untyped-def]
-    """Return a uint32 a record: hash of the operators, in order, that stand next to a digit (white space apart), 0 for none.
+def _operators(data, at, end, numerals):  # type: ignore[no-untyped-def]
+    """Return the hash of the operators in data[at:end], in order, that stand next to a digit (white space apart), 0 for none.
 
-    Only records of at most `short` tokens are read, one of which holds a digit: record i has the bytes data[starts[i]:starts[i + 1]]
-    and the tokens hashes[tokens[i]:tokens[i + 1]].
+    numerals: where the words begin that hold a digit.
     """
-    out = np.zeros(len(starts) - 1, np.uint32)
-    for record in range(len(starts) - 1):
-        if tokens[record + 1] - tokens[record] > short:
-            continue
-        digits = np.uint64(0)
-        for token in range(tokens[record], tokens[record + 1]):
-            digits |= hashes[token] & ONE
-        if digits:
-            out[record] = _operators_of(data, starts[record], starts[record + 1])
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _operators_of(data, at, end):  # type: ignore[no-untyped-def]
     value, seen = np.uint32(0), at  # what lies before `seen` is hashed
-    while True:
-        at = _next_numeral(data, at, end)
-        if at == end:
-            return value
-        before = _before(data, seen, at)
-        if before:
-            value = np.uint32(np.uint32(value ^ np.uint32(before)) * FNV_PRIME)
-        kind, width = _kind(data, at, end)
-        while at < end and kind in (NUMERAL, SPACE):
-            at += width
+    for numeral in numerals:
+        at = _digit(data, max(seen, numeral), end)
+        while at < end:
+            before = _before(data, seen, at)
+            if before:
+                value = np.uint32(np.uint32(value ^ np.uint32(before)) * FNV_PRIME)
             kind, width = _kind(data, at, end)
-        if at < end and kind:
-            value = np.uint32(np.uint32(value ^ np.uint32(kind)) * FNV_PRIME)
-            at += width
-        seen = at
+            while at < end and kind in (NUMERAL, SPACE):
+                at += width
+                kind, width = _kind(data, at, end)
+            if at < end and kind:
+                value = np.uint32(np.uint32(value ^ np.uint32(kind)) * FNV_PRIME)
+                at += width
+            seen = at
+            at = _digit(data, at, end)
+    return value
 
 
 @njit(cache=True, nogil=True)
-def _next_numeral(data, at, end):  # type: ignore[no-untyped-def]
-    """Return where the next digit stands, `end` where there is none; eight bytes without any are passed at once."""
+def _digit(data, at, end):  # type: ignore[no-untyped-def]
+    """Return where in the word at `at` the next digit stands, `end` where there is none or no word."""
     while at < end:
-        if at + 8 <= end:
-            block = load8(data, np.uint64(at))
-            digits = block ^ np.uint64(0x3030303030303030)  # a digit becomes 0 to 9
-            digits = ~(((digits & ~HIGHS) + np.uint64(0x7676767676767676)) | digits) & HIGHS
-            wide = block ^ np.uint64(0xEFEFEFEFEFEFEFEF)  # the lead byte of a full-width digit becomes 0
-            wide = (wide - np.uint64(0x0101010101010101)) & ~wide & HIGHS
-            if digits | wide == 0:
-                at += 8
-                continue
-        stop = min(at + 8, end)
-        while at < stop:
-            if _kind(data, at, end)[0] == NUMERAL:
-                return at
-            at += 1
+        kind, point, width = character(data, at, end)
+        if kind != 1:
+            return end
+        if point >= 48 and point <= 57:
+            return at
+        at += width
     return end
 
 
