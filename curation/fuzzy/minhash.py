@@ -14,12 +14,13 @@ from curation.kernels import njit
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, 2^64 / golden ratio: base of the rolling hash, modulo 2^64
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 finaliser, Steele et al. 2014
 MIX_2 = np.uint64(0x94D049BB133111EB)
-LANES = 4  # shingles a pass over the permutations, which then loads each minimum once for four
+HALF = np.uint64(32)
+LANES = 16  # permutations that a processor handles at once, at most
 
 
 def permutations(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return `count` pairs (flip, odd multiplier), uint32 each, drawn from the seed."""
-    draw = np.random.default_rng(seed)
+    """Return `count` pairs (flip, odd multiplier) or a few more, up to whole LANES, uint32 each, drawn from the seed."""
+    draw, count = np.random.default_rng(seed), -(-count // LANES) * LANES
     flips = draw.integers(0, 1 << 32, count, dtype=np.uint32)
     return flips, draw.integers(0, 1 << 31, count, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
 
@@ -32,8 +33,6 @@ def band_hashes(hashes, n, rows, perms, room, out):  # type: ignore[no-untyped-d
     """
     if len(hashes) == 0:
         return
-    flips, odds = perms
-    group = np.empty(LANES, np.uint32)
     room[:] = np.uint32(0xFFFFFFFF)
     power = np.uint64(1)
     for _ in range(n):
@@ -42,20 +41,25 @@ def band_hashes(hashes, n, rows, perms, room, out):  # type: ignore[no-untyped-d
     rolling = np.uint64(len(hashes)) if width < n else np.uint64(0)
     for at in range(width):
         rolling = rolling * BASE + hashes[at]
-    filled, at = 0, width
-    while True:
-        group[filled] = np.uint32(mix(rolling) >> np.uint64(32))
-        filled += 1
-        if at == len(hashes):
-            break
-        if filled == LANES:
-            _lower(room, flips, odds, group)
-            filled = 0
+    a = b = c = d = np.uint32(rolling >> HALF)
+    _lower(room, perms, a, b, c, d)
+    at = width
+    while at + 4 <= len(hashes):
         rolling = rolling * BASE + hashes[at] - hashes[at - n] * power
+        a = np.uint32(rolling >> HALF)
+        rolling = rolling * BASE + hashes[at + 1] - hashes[at + 1 - n] * power
+        b = np.uint32(rolling >> HALF)
+        rolling = rolling * BASE + hashes[at + 2] - hashes[at + 2 - n] * power
+        c = np.uint32(rolling >> HALF)
+        rolling = rolling * BASE + hashes[at + 3] - hashes[at + 3 - n] * power
+        d = np.uint32(rolling >> HALF)
+        _lower(room, perms, a, b, c, d)
+        at += 4
+    while at < len(hashes):
+        rolling = rolling * BASE + hashes[at] - hashes[at - n] * power
+        a, b, c, d = b, c, d, np.uint32(rolling >> HALF)  # repeating a shingle changes no minimum
         at += 1
-    for lane in range(filled, LANES):
-        group[lane] = group[0]  # repeating a shingle changes no minimum
-    _lower(room, flips, odds, group)
+    _lower(room, perms, a, b, c, d)
     for band in range(len(out)):
         value = np.uint64(band + 1)
         for row in range(rows):
@@ -64,19 +68,16 @@ def band_hashes(hashes, n, rows, perms, room, out):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _lower(lowest, flips, odds, group):  # type: ignore[no-untyped-def]
-    """Lower each permutation's minimum by four shingles."""
-    a, b, c, d = group[0], group[1], group[2], group[3]
+def _lower(lowest, perms, a, b, c, d):  # type: ignore[no-untyped-def]
+    """Lower each permutation's minimum by four shingles, so that it is loaded once for four."""
+    flips, odds = perms
     for p in range(len(lowest)):
-        flip, odd, least = flips[p], odds[p], lowest[p]
+        flip, odd = flips[p], odds[p]
         w = np.uint32(np.uint32(a ^ flip) * odd)
         x = np.uint32(np.uint32(b ^ flip) * odd)
         y = np.uint32(np.uint32(c ^ flip) * odd)
         z = np.uint32(np.uint32(d ^ flip) * odd)
-        w = min(w, x)
-        y = min(y, z)
-        w = min(w, y)
-        lowest[p] = min(w, least)
+        lowest[p] = min(w, x, y, z, lowest[p])
 
 
 @njit(cache=True, nogil=True, inline="always")

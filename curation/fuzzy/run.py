@@ -41,8 +41,8 @@ class Settings(BaseModel):
         0.8, gt=0, le=1, description="Jaccard of the shingle sets from which two records are joined"
     )
     ngram: int = Field(5, ge=1, le=32, description="tokens a shingle: Latin words, Han characters")
-    bands: int = Field(16, ge=1, le=256, description="bands of the signature: records meet where one band is equal")
-    rows: int = Field(6, ge=1, le=32, description="permutations a band")
+    bands: int = Field(12, ge=1, le=256, description="bands of the signature: records meet where one band is equal")
+    rows: int = Field(5, ge=1, le=32, description="permutations a band")
     seed: int = Field(1, ge=0, description="draws the permutations")
     exact_numbers_below: int = Field(
         256,

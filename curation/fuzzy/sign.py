@@ -34,8 +34,8 @@ class Signing(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     ngram: int = Field(5, ge=1, le=32, description="tokens a shingle")
-    bands: int = Field(16, ge=1, le=256, description="bands of the signature: two texts meet where one band is equal")
-    rows: int = Field(6, ge=1, le=32, description="permutations a band")
+    bands: int = Field(12, ge=1, le=256, description="bands of the signature: two texts meet where one band is equal")
+    rows: int = Field(5, ge=1, le=32, description="permutations a band")
     seed: int = Field(1, ge=0, description="draws the permutations")
     exact_numbers_below: int = Field(256, ge=0, description="tokens of the longest text whose operators are told")
 

@@ -9,6 +9,9 @@ import numpy as np
 from curation.fuzzy.minhash import BASE, mix
 from curation.kernels import njit
 
+NEW, SEEN, SHARED = 0, 1, 2
+ROUNDING = 1e-6  # of a quotient of counts
+
 
 @dataclass(frozen=True)
 class Texts:
@@ -33,7 +36,7 @@ def similarity(texts, a, b, rule, scratch):  # type: ignore[no-untyped-def]
     tokens, starts, apart, answers, operators = texts
     ngram, threshold, answer_threshold, short = rule
     ours, theirs = (starts[a], starts[a + 1]), (starts[b], starts[b + 1])
-    whole = _jaccard(tokens, ours, theirs, ngram, scratch)
+    whole = _jaccard(tokens, ours, theirs, ngram, threshold, scratch)
     if whole < threshold and whole > 0.0 and apart[a] + apart[b] > 0:
         whole, ours, theirs = _read_apart(tokens, (ours, theirs), (apart[a], apart[b]), rule, scratch)
     if whole < threshold:
@@ -63,7 +66,7 @@ def _read_apart(tokens, texts, apart, rule, scratch):  # type: ignore[no-untyped
     for reading in range(1, 4):
         mine = (apart[0], apart[0] + ours[1] - ours[0] + 1) if reading & 1 and apart[0] else ours
         yours = (apart[1], apart[1] + theirs[1] - theirs[0] + 1) if reading & 2 and apart[1] else theirs
-        whole = _jaccard(tokens, mine, yours, ngram, scratch)
+        whole = _jaccard(tokens, mine, yours, ngram, threshold, scratch)
         if whole >= threshold:
             break
     return whole, mine, yours
@@ -79,48 +82,58 @@ def _other_answers(tokens, texts, begin, rule, scratch):  # type: ignore[no-unty
     ours, theirs = texts
     ngram, threshold, held = rule
     mine, yours = (begin[0], ours[1]), (begin[1], theirs[1])
-    if _jaccard(tokens, mine, yours, ngram, scratch) >= threshold:
+    if _jaccard(tokens, mine, yours, ngram, threshold, scratch) >= threshold:
         return False
     both = min(mine[1] - mine[0], yours[1] - yours[0])
     if both >= ngram:
         my_head, your_head = (mine[0], mine[0] + both), (yours[0], yours[0] + both)
-        if _jaccard(tokens, my_head, your_head, ngram, scratch) >= held:
+        if _jaccard(tokens, my_head, your_head, ngram, held, scratch) >= held:
             return False
     my_tail = (max(ours[0], ours[1] - (yours[1] - yours[0])), ours[1])
     your_tail = (max(theirs[0], theirs[1] - (mine[1] - mine[0])), theirs[1])
     return (
-        _jaccard(tokens, mine, your_tail, ngram, scratch) < threshold
-        or _jaccard(tokens, my_tail, yours, ngram, scratch) < threshold
+        _jaccard(tokens, mine, your_tail, ngram, threshold, scratch) < threshold
+        or _jaccard(tokens, my_tail, yours, ngram, threshold, scratch) < threshold
     )
 
 
 @njit(cache=True, nogil=True)
-def _jaccard(tokens, ours, theirs, ngram, scratch):  # type: ignore[no-untyped-def]
+def _jaccard(tokens, ours, theirs, ngram, least, scratch):  # type: ignore[no-untyped-def]
+    """Return the Jaccard of two spans; where it is below `least`, something between the two."""
     if ours[0] == ours[1] or theirs[0] == theirs[1]:
         return 1.0 if ours[0] == ours[1] and theirs[0] == theirs[1] else 0.0
-    left, right, both = _overlap(tokens, ours, theirs, ngram, scratch)
+    left, right, both = _overlap(tokens, ours, theirs, ngram, least, scratch)
     return both / (left + right - both)
 
 
 @njit(cache=True, nogil=True)
-def _overlap(tokens, ours, theirs, ngram, scratch):  # type: ignore[no-untyped-def]
-    """Return how many distinct shingles the first text has, the second, and both."""
-    left, _ = _walk(tokens, ours, ngram, scratch, False)
-    right, both = _walk(tokens, theirs, ngram, scratch, True)
+def _overlap(tokens, ours, theirs, ngram, least, scratch):  # type: ignore[no-untyped-def]
+    """Return how many distinct shingles the first text has, the second, and both.
+
+    The second is read only while a Jaccard of `least` is possible; then all of the first are counted as shared.
+    """
+    table, stamps, clock = scratch
+    slots = 16  # of the table: a short text stays in the processor's cache
+    while slots < 4 * max(ours[1] - ours[0], theirs[1] - theirs[0]):
+        slots *= 2
+    scratch = (table[:slots], stamps[:slots], clock)
+    left, _ = _walk(tokens, ours, ngram, (-1, 0), scratch)
+    most = ROUNDING + left * (1.0 - least) / least if least > 0.0 else np.inf  # shingles of the second alone
+    right, both = _walk(tokens, theirs, ngram, (left, most), scratch)
     return left, right, both
 
 
 @njit(cache=True, nogil=True)
-def _walk(tokens, span, ngram, scratch, second):  # type: ignore[no-untyped-def]
+def _walk(tokens, span, ngram, before, scratch):  # type: ignore[no-untyped-def]
     """Enter a text's shingles in the hash table; return how many are distinct and how many the text before had too.
 
-    A slot is the first text's while its stamp is now - 1, the second's once it is now, free otherwise.
+    before: the distinct shingles of the text before, -1 where this is the first, and how many others this one may have. A slot is
+    the first text's while its stamp is now - 1, the second's once it is now, free otherwise.
     """
+    left, most = before
     start, end = span
     table, stamps, clock = scratch
     clock[0] += 1
-    now = clock[0]
-    mask = np.int64(len(table) - 1)
     distinct, both = 0, 0
     power = np.uint64(1)
     for _ in range(ngram):
@@ -131,27 +144,35 @@ def _walk(tokens, span, ngram, scratch, second):  # type: ignore[no-untyped-def]
         rolling = rolling * BASE + np.uint64(tokens[at])
     at = start + width
     while True:
-        slot = np.int64(mix(rolling) >> np.uint64(32)) & mask
-        while True:
-            if stamps[slot] == now:
-                if table[slot] == rolling:
-                    break
-            elif second and stamps[slot] == now - 1:
-                if table[slot] == rolling:
-                    stamps[slot] = now
-                    distinct += 1
-                    both += 1
-                    break
-            else:
-                table[slot] = rolling
-                stamps[slot] = now
-                distinct += 1
-                break
-            slot = (slot + 1) & mask
+        kind = _enter(rolling, clock[0], left >= 0, table, stamps)
+        distinct += kind != SEEN
+        both += kind == SHARED
+        if left >= 0 and distinct - both > most:
+            return left + distinct - both, left
         if at == end:
             return distinct, both
         rolling = rolling * BASE + np.uint64(tokens[at]) - np.uint64(tokens[at - ngram]) * power
         at += 1
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _enter(shingle, now, second, table, stamps):  # type: ignore[no-untyped-def]
+    """Enter a shingle in the hash table; return whether it is NEW, SEEN in this text, or SHARED with the text before."""
+    mask = np.int64(len(table) - 1)
+    slot = np.int64(mix(shingle) >> np.uint64(32)) & mask
+    while True:
+        if stamps[slot] == now:
+            if table[slot] == shingle:
+                return SEEN
+        elif second and stamps[slot] == now - 1:
+            if table[slot] == shingle:
+                stamps[slot] = now
+                return SHARED
+        else:
+            table[slot] = shingle
+            stamps[slot] = now
+            return NEW
+        slot = (slot + 1) & mask
 
 
 @njit(cache=True, nogil=True)
@@ -163,7 +184,7 @@ def _other_numbers(tokens, ours, theirs, scratch):  # type: ignore[no-untyped-de
     here, there = _numbers_lacking(tokens, ours, theirs), _numbers_lacking(tokens, theirs, ours)
     if here == 0 or there == 0:
         return False
-    left, right, both = _overlap(tokens, ours, theirs, 1, scratch)
+    left, right, both = _overlap(tokens, ours, theirs, 1, 0.0, scratch)
     return 3 * (here + there) >= left + right - 2 * both
 
 
