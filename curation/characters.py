@@ -69,13 +69,9 @@ def _is_letter(point):  # type: ignore[no-untyped-def]
     )
 
 
-def _bits(within: np.ndarray) -> np.ndarray:
-    """Return the truth of each code point of at most three bytes as a bit, 64 to a uint64."""
-    return np.packbits(within, bitorder="little").view(np.uint64)
-
-
 _points = np.arange(1 << 16)
-_wide = np.zeros(1 << 16, np.bool_)
+_wide = np.zeros(len(_points), np.bool_)
 _wide[WIDE : WIDE + 94] = ASCII[0x21:0x7F] > 0
-IDEOGRAPHS = _bits(_is_ideograph.py_func(_points))
-LETTERS = _bits(_is_letter.py_func(_points) | _wide)
+# Of the code points of at most three bytes beyond ASCII: which are tokens, and which belong to words.
+IDEOGRAPHS: np.ndarray = _is_ideograph.py_func(_points)  # type: ignore[no-untyped-call]
+LETTERS: np.ndarray = _is_letter.py_func(_points) | _wide  # type: ignore[no-untyped-call]

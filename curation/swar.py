@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba.cpython.unsafe.numbers import trailing_zeros
+from numba.cpython.unsafe import numbers
 
 from curation.kernels import njit
-
-__all__ = ["trailing_zeros"]
 
 HIGHS = np.uint64(0x8080808080808080)
 ONE, TWO, SEVEN, EIGHT = np.uint64(1), np.uint64(2), np.uint64(7), np.uint64(8)
@@ -49,6 +47,12 @@ def fold8(block, count):  # type: ignore[no-untyped-def]
 def lowest(count):  # type: ignore[no-untyped-def]
     """Return a uint64 whose lowest `count` (1 to 64) bits are set."""
     return EVERY >> (SIXTY_FOUR - count)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def trailing_zeros(value):  # type: ignore[no-untyped-def]
+    """Return how many of the lowest bits of a uint64 are 0, before the first 1."""
+    return numbers.trailing_zeros(value)  # type: ignore[call-arg]
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -33,7 +33,7 @@ FNV_PRIME = np.uint64(1099511628211)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 finaliser, Steele et al. 2014
 MIX_2 = np.uint64(0x94D049BB133111EB)
 DIGIT = ONE
-TWO, THREE, SIX, LAST_SIX = np.uint64(2), np.uint64(3), np.uint64(6), np.uint64(63)
+TWO, OF_A_WORD = np.uint64(2), np.uint64(1)
 _ONE_OFF = np.uint64(0xFFFFFFFFFFFFFFFE)
 
 
@@ -74,6 +74,29 @@ def fold_hashes(texts: pa.Array | pa.ChunkedArray, wanted: np.ndarray | None = N
     out = np.zeros(len(offsets) - 1, np.uint64)
     _fold_hashes(data, offsets, np.ones(len(out), np.bool_) if wanted is None else wanted, out)
     return out
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _mix(value):  # type: ignore[no-untyped-def]
+    value = (value ^ (value >> np.uint64(30))) * MIX_1
+    value = (value ^ (value >> np.uint64(27))) * MIX_2
+    return value ^ (value >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def single(point):  # type: ignore[no-untyped-def]
+    """Return the hash of a character that is a token."""
+    return _mix((FNV_OFFSET ^ np.uint64(point)) * FNV_PRIME) & _ONE_OFF
+
+
+def _singles() -> np.ndarray:
+    """Return of each code point of at most three bytes `single` where it is a token, OF_A_WORD in a word, else 0."""
+    points = np.arange(1 << 16, dtype=np.uint64)
+    hashes = _mix.py_func((FNV_OFFSET ^ points) * FNV_PRIME) & _ONE_OFF  # type: ignore[no-untyped-call]
+    return np.where(IDEOGRAPHS, hashes, np.where(LETTERS, OF_A_WORD, np.uint64(0)))
+
+
+SINGLES = _singles()
 
 
 @njit(cache=True, nogil=True)
@@ -168,16 +191,17 @@ def _ideographs(data, position, end, room, counts):  # type: ignore[no-untyped-d
     while byte & 0xF0 == 0xE0 and position + TWO < end:
         point = (
             (np.uint64(byte & 0x0F) << np.uint64(12))
-            | (np.uint64(data[position + ONE] & 0x3F) << SIX)
+            | (np.uint64(data[position + ONE] & 0x3F) << np.uint64(6))
             | np.uint64(data[position + TWO] & 0x3F)
         )
-        if (LETTERS[point >> SIX] >> (point & LAST_SIX)) & ONE:
+        hashed = SINGLES[point]
+        if hashed == OF_A_WORD:
             break
-        room[0][count] = single(point)  # written over where it is none: no branch to foretell
-        is_token = (IDEOGRAPHS[point >> SIX] >> (point & LAST_SIX)) & ONE
+        room[0][count] = hashed  # written over where it is no token's: no branch to foretell
+        is_token = np.uint64(hashed != 0)
         count += is_token
         found += is_token
-        position += THREE
+        position += np.uint64(3)
         if position >= end:
             break
         byte = data[position]
@@ -190,12 +214,6 @@ def _word(data, position, end, room, counts):  # type: ignore[no-untyped-def]
     position, hashed = word(data, position, end)
     room[0][counts[0]] = hashed
     return position, (counts[0] + ONE, counts[1] + (hashed & DIGIT))
-
-
-@njit(cache=True, nogil=True, inline="always")
-def single(point):  # type: ignore[no-untyped-def]
-    """Return the hash of a character that is a token."""
-    return _mix((FNV_OFFSET ^ np.uint64(point)) * FNV_PRIME) & _ONE_OFF
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -266,13 +284,6 @@ def _fold_hashes(data, offsets, wanted, out):  # type: ignore[no-untyped-def]
             value = (value ^ np.uint64(point)) * FNV_PRIME
             begun = True
         out[text] = _mix(value)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _mix(value):  # type: ignore[no-untyped-def]
-    value = (value ^ (value >> np.uint64(30))) * MIX_1
-    value = (value ^ (value >> np.uint64(27))) * MIX_2
-    return value ^ (value >> np.uint64(31))
 
 
 @njit(cache=True, nogil=True)

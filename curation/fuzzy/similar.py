@@ -10,6 +10,7 @@ from curation.fuzzy.minhash import BASE, mix
 from curation.kernels import njit
 
 NEW, SEEN, SHARED = 0, 1, 2
+ONE = np.uint64(1)
 ROUNDING = 1e-6  # of a quotient of counts
 
 
@@ -134,6 +135,7 @@ def _walk(tokens, span, ngram, before, scratch):  # type: ignore[no-untyped-def]
     start, end = span
     table, stamps, clock = scratch
     clock[0] += 1
+    now, second = clock[0], left >= 0
     distinct, both = 0, 0
     power = np.uint64(1)
     for _ in range(ngram):
@@ -144,10 +146,10 @@ def _walk(tokens, span, ngram, before, scratch):  # type: ignore[no-untyped-def]
         rolling = rolling * BASE + np.uint64(tokens[at])
     at = start + width
     while True:
-        kind = _enter(rolling, clock[0], left >= 0, table, stamps)
+        kind = _enter(rolling, now, second, table, stamps)
         distinct += kind != SEEN
         both += kind == SHARED
-        if left >= 0 and distinct - both > most:
+        if second and distinct - both > most:
             return left + distinct - both, left
         if at == end:
             return distinct, both
@@ -158,8 +160,8 @@ def _walk(tokens, span, ngram, before, scratch):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, inline="always")
 def _enter(shingle, now, second, table, stamps):  # type: ignore[no-untyped-def]
     """Enter a shingle in the hash table; return whether it is NEW, SEEN in this text, or SHARED with the text before."""
-    mask = np.int64(len(table) - 1)
-    slot = np.int64(mix(shingle) >> np.uint64(32)) & mask
+    mask = np.uint64(len(table) - 1)
+    slot = (mix(shingle) >> np.uint64(32)) & mask
     while True:
         if stamps[slot] == now:
             if table[slot] == shingle:
@@ -172,7 +174,7 @@ def _enter(shingle, now, second, table, stamps):  # type: ignore[no-untyped-def]
             table[slot] = shingle
             stamps[slot] = now
             return NEW
-        slot = (slot + 1) & mask
+        slot = (slot + ONE) & mask
 
 
 @njit(cache=True, nogil=True)

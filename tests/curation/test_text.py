@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import pyarrow as pa
 import pytest
 
-from curation.text import DIGIT, fold_hashes, ngrams, tokens
+from curation.characters import classify
+from curation.text import DIGIT, SINGLES, fold_hashes, ngrams, tokens
 
 
 def counts(*texts: str | None) -> list[int]:
@@ -44,6 +47,40 @@ def test_case_width_and_punctuation_do_not_matter() -> None:
     assert hashes("Hello, WORLD 12!") == hashes("ｈｅｌｌｏ  world——１２")
     assert hashes("你好，世界") == hashes("你好世界")
     assert hashes("ÉTÉ Ω Ж") == hashes("été ω ж")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_long_text_has_the_tokens_of_its_words_one_by_one(seed: int) -> None:
+    draw = random.Random(seed)
+    words = [
+        "a",
+        "Of",
+        "token",
+        "12",
+        "x86",
+        "ABCDEFGH",
+        "sixteen-",
+        "internationalisation",
+        "我",
+        "咖啡",
+        "é",
+        "Ж",
+        "１２",
+        "가",
+    ]
+    gaps = [" ", " ", ", ", "\n", "，", "。", "…", " 🙂 ", "'"]
+    pieces = [draw.choice(words[: draw.choice((8, 14))]) for _ in range(400)]  # stretches of ASCII alone among them
+    text = "".join(piece + draw.choice(gaps) for piece in pieces)
+    one_by_one = [h for piece in pieces for h in hashes(piece)]
+    assert hashes(text) == one_by_one
+    whole = tokens(pa.array([text[:333], text[333:]]))  # cut anywhere, each ends where it ends
+    assert whole.hashes.tolist() == hashes(text[:333]) + hashes(text[333:])
+
+
+def test_the_table_of_single_characters_says_what_their_classes_say() -> None:
+    kinds = [classify.py_func(point)[0] for point in range(0x80, 1 << 16)]  # type: ignore[no-untyped-call]
+    assert [int(h != 0) + int(h > 1) for h in SINGLES[0x80:]] == [{0: 0, 1: 1, 2: 2}[kind] for kind in kinds]
+    assert SINGLES[ord("我")] == hashes("我")[0]
 
 
 def test_nulls_and_empty_columns_have_no_tokens() -> None:
