@@ -62,7 +62,7 @@ def place(
     """Run `work` on every unit, the heaviest first in `units`, with a progress bar: its title, and of how many records.
 
     `work` and the units must pickle. An exception in one unit ends the run; finished units keep their output. On a cluster
-    that is a RuntimeError with the unit's error in it, since neither Slurm nor Ray hands on what was raised. threads: the
+    that is a ChildProcessError with the unit's error in it, since neither Slurm nor Ray hands on what was raised. threads: the
     work is done in compiled code that lets go of the interpreter, so threads of this process do for workers of one box.
     """
     workers = max(1, min(workers, len(units), bar[1] // ROWS_PER_WORKER))
@@ -133,7 +133,7 @@ def _on_cluster(
 
 
 def _check(engine: Engine, ranks: Sequence[Sequence[Any]], progress: Path) -> None:
-    """Raise RuntimeError where a rank did not note every unit as done."""
+    """Raise ChildProcessError where a rank did not note every unit as done."""
     from curation.rank import errors
 
     for rank, units in enumerate(ranks):
@@ -142,7 +142,7 @@ def _check(engine: Engine, ranks: Sequence[Sequence[Any]], progress: Path) -> No
         if done < len(units):
             error = errors(progress) / str(rank)
             why = error.read_text() if error.is_file() else "it never came to its first error: see the job's own log"
-            raise RuntimeError(
+            raise ChildProcessError(
                 f"{engine.kind}: rank {rank} of {len(ranks)} ended after {done} of {len(units)} units; {why}"
             )
 

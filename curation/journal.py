@@ -36,7 +36,7 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._file)
-            raise RuntimeError(f"{path} is in use: another run writes to it; wait for it or stop it") from error
+            raise BlockingIOError(f"{path} is in use: another run writes to it; wait for it or stop it") from error
         self.cuts = Counter[str]()  # key → deaths of an endpoint that had it under way
         self.seconds = 0.0  # in which answers came in, over all runs
         self._last = 0.0

@@ -84,8 +84,9 @@ def _start(name: str, words: list[str], *, plan: bool) -> int:
 def _plan(name: str, config: Any) -> int:
     """Print what a run would do, and what it would cost where the flow can tell; does nothing."""
     module = importlib.import_module(COMMANDS[name].module)
-    print(f"{name}: {', '.join(module.pending(config)) or 'nothing to do'} → {config.root}")
-    if hasattr(module, "plan"):
+    todo = module.pending(config)
+    print(f"{name}: {', '.join(todo) or 'nothing to do'} → {config.root}")
+    if todo and hasattr(module, "plan"):
         print(module.plan(config))
     return 0
 

@@ -13,6 +13,7 @@ from curation.identity import code, digest
 from flows.config import Config
 from flows.tasks import stage
 from mixtures import domain, search
+from mixtures.ledger import Ledger
 from mixtures.proxy import local
 
 
@@ -35,6 +36,19 @@ def pending(config: Config) -> list[str]:
         return []
     search.allowed(_domains(config), config.plan())
     return ["mixture-search"]
+
+
+def plan(config: Config) -> str:
+    """Return what the search would train on, in tokens as the catalog counts them."""
+    swarm, proxies = config.plan().swarm, config.proxy_settings()
+    runs, confirm = swarm.runs, 2 * swarm.confirm
+    names = domain.read_domains(config.root / "corpus.duckdb").names
+    held = len(Ledger(folder(config) / "ledger.jsonl", names, proxy(config)).done)
+    known = f"; its ledger holds {held} finished runs, and none is run twice" if held else ""
+    return (
+        f"{runs} proxy runs and {confirm} more to confirm, of {proxies.tokens:,} tokens each, on a base of "
+        f"{proxies.base_tokens:,}: {(runs + confirm) * proxies.tokens + proxies.base_tokens:,} tokens{known}"
+    )
 
 
 def summary(config: Config) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.characters import character
@@ -13,7 +14,7 @@ from curation.clusters import values
 from curation.fuzzy.minhash import band_hashes, permutations
 from curation.kernels import njit
 from curation.record import Turns, flat_turns
-from curation.text import most_tokens, tokenise, tokens
+from curation.text import CALCULATOR, most_tokens, tokenise, tokens
 from curation.utf8 import buffers, decode, numbers
 
 # Classes of bytes: 0 for what is none of these, an operator is its own class.
@@ -43,14 +44,15 @@ class Signing(BaseModel):
 def sign(records: pa.Table, signing: Signing) -> pa.Table:
     """Return the signatures of a table of records, one row each.
 
-    id, content_hash: 16 bytes. tokens: of all turns, 15 bits of each token's hash and a lowest bit that is set where it
+    id, content_hash: 16 bytes. tokens: of all turns, without a calculator's notes, 15 bits of each token's hash and a lowest bit that is set where it
     holds a digit (a replaced token stays unseen once in 32,768). length: how many they are. answer: at which token the last
     assistant turn begins, null where there is none. operators: of a text of at most exact_numbers_below tokens, hash of the
     arithmetic signs next to digits. halves: where the last assistant turn may go on with the word before it, two tokens in one
     number, that word's beginning and its end, for whoever reads them apart; null elsewhere. band_00…: the band hashes.
     """
     turns = flat_turns(records)
-    offsets, data = buffers(turns.contents)
+    contents = _without_notes(turns.contents)
+    offsets, data = buffers(contents)
     cut, latest = _cut_words(data, offsets, turns.offsets), _latest(turns)
     perms = permutations(signing.bands * signing.rows, signing.seed)
     limits = (signing.ngram, signing.rows, signing.exact_numbers_below)
@@ -63,10 +65,18 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
         "length": numbers(np.diff(found.starts).astype(np.int32)),
         "answer": numbers(found.answer, latest < 0),
         "operators": numbers(found.operators),
-        "halves": _halves(turns.contents, latest, cut),
+        "halves": _halves(contents, latest, cut),
         **{f"band_{band:02d}": numbers(hashes) for band, hashes in enumerate(found.bands.T)},
     }
     return pa.table(columns)
+
+
+def _without_notes(contents: pa.Array) -> pa.Array:
+    """Return the texts without a calculator's notes, which some copies of a solution have and others have not."""
+    noted = pc.match_substring(contents, "<<")
+    if not pc.any(noted).as_py():
+        return contents
+    return pc.replace_with_mask(contents, noted, pc.replace_substring_regex(contents.filter(noted), CALCULATOR, ""))
 
 
 class Found(NamedTuple):

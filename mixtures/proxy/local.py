@@ -66,7 +66,8 @@ class Proxies:
         """Return the metrics of each run in the order of `batch`; `on_done(i, metrics)` is called as run i ends.
 
         A run whose loss is no number has NaN in every metric and a warning: a rerun would only repeat it. Any other
-        failure raises RuntimeError naming the run; the runs that ended before it have been reported.
+        failure raises RuntimeError naming the run, a worker's death ChildProcessError; the runs that ended before it have
+        been reported.
         """
         runs = self._runs(batch)
         base, held_out = self.shared.folder / BASE, self.shared.folder / HELD_OUT
@@ -145,11 +146,12 @@ class Proxies:
     def _outcome(self, name: str, future: Future[dict[str, float]]) -> Metrics:
         error = future.exception()
         if error is not None:
-            why = f"failed: {error}"
             if isinstance(error, BrokenProcessPool):
                 self._workers = None  # it takes no more work
-                why = "has lost its worker, most likely out of memory; lower `workers`"
-            raise RuntimeError(f"proxy run {name} {why}") from error
+                raise ChildProcessError(
+                    f"proxy run {name} has lost its worker, most likely out of memory; lower `workers`"
+                ) from error
+            raise RuntimeError(f"proxy run {name} failed: {error}") from error
         losses = future.result()
         metrics = {metric: losses.get(metric.removeprefix("loss/"), math.nan) for metric in self.metrics}
         if any(math.isnan(value) for value in metrics.values()):

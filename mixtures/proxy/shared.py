@@ -98,7 +98,7 @@ def build(shared: Shared, worker: Executor) -> None:
     try:
         loss = worker.submit(train_base, run, folder / BASE).result()
     except BrokenProcessPool as error:
-        raise RuntimeError(
+        raise ChildProcessError(
             "the proxies' base has lost its worker, most likely out of memory; lower proxy.base_step_tokens or free memory"
         ) from error
     files = {name: file_digest(folder / name) for name in (VOCABULARY, HELD_OUT, BASE)}

@@ -87,7 +87,7 @@ def test_a_cluster_does_every_unit_once(cluster: Engine, tmp_path: Path) -> None
 
 def test_a_unit_that_fails_on_a_cluster_is_told_with_its_own_error(cluster: Engine) -> None:
     with pytest.raises(
-        RuntimeError, match=rf"{cluster.kind}: rank 0 of 2 ended after 0 of 1 units; .*unit 0 is broken"
+        ChildProcessError, match=rf"{cluster.kind}: rank 0 of 2 ended after 0 of 1 units; .*unit 0 is broken"
     ):
         place([0, 1], fail, cluster, 2, ("fail", 20_000))
 

@@ -200,6 +200,15 @@ def test_an_answer_with_a_closing_phrase_is_the_same_answer(tmp_path: Path) -> N
     ]
 
 
+def test_a_solution_with_a_calculators_notes_is_a_copy_of_the_one_without(tmp_path: Path) -> None:
+    question = "Natalia sold clips to 48 friends in April, and half as many in May. How many did she sell?"
+    noted = "In May she sold 48/2 = <<48/2=24>>24 clips. In both she sold 48+24 = <<48+24=72>>72 clips."
+    bare = "In May she sold 48/2 = 24 clips. In both she sold 48+24 = 72 clips."
+    assert groups(tmp_path / "one", pair(question, noted), pair(question, bare)) == [0, 0]
+    shifted = bare.replace("24", "16").replace("48/2", "48/3").replace("72", "64")
+    assert groups(tmp_path / "two", pair(question, noted), pair(question, shifted)) == [None, None]
+
+
 def test_a_reasoned_answer_is_no_copy_of_the_bare_one(tmp_path: Path) -> None:
     question = english(15, 200)
     assert groups(tmp_path, pair(question, "yes"), pair(question, english(16, 12) + " yes")) == [None, None]

@@ -65,6 +65,19 @@ def test_a_budget_beyond_the_corpus_is_refused_with_its_key_before_anything_is_m
     assert job.written() == before
 
 
+def test_the_plan_of_a_search_says_what_its_proxies_would_train_on(
+    job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = job.written()
+    assert job.run("mixture-search", "--plan") == 0
+    assert capsys.readouterr().out.startswith("mixture-search: nothing to do")
+    assert job.run("mixture-search", "search.name=other", "swarm.runs=10", "swarm.confirm=3", "--plan") == 0
+    assert "10 proxy runs and 6 more to confirm, of " in capsys.readouterr().out
+    assert job.run("mixture-search", "swarm.runs=100", "--plan") == 0
+    assert "finished runs, and none is run twice" in capsys.readouterr().out
+    assert job.written() == before
+
+
 def test_every_row_of_the_dump_is_a_record_or_in_quarantine_and_only_the_broken_ones_are(job: Job) -> None:
     records, bad = job.ask("SELECT count(*) FROM records"), job.ask("SELECT file, row FROM quarantine")
     assert records == [(len(job.truth.rows) - len(bad),)]
