@@ -33,7 +33,6 @@ FNV_PRIME = np.uint64(1099511628211)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 finaliser, Steele et al. 2014
 MIX_2 = np.uint64(0x94D049BB133111EB)
 DIGIT = ONE
-CALCULATOR = r"<<[-+*/=.,%$()\d ]+>>"  # its notes within a solution, as GSM8K has them
 TWO, OF_A_WORD = np.uint64(2), np.uint64(1)
 _ONE_OFF = np.uint64(0xFFFFFFFFFFFFFFFE)
 

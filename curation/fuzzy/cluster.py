@@ -36,7 +36,7 @@ def cluster(keys: Keys, bands: int, rule: Rule, spill: Spill) -> tuple[np.ndarra
     active, nearest = spill.array(np.bool_, keys.total), spill.array(np.float32, keys.total)
     row = 0
     for number, count in enumerate(keys.rows):
-        lengths = values(keys.column(number, "length"))
+        lengths = _lengths(keys, number, "tokens")
         active[row : row + count] = (root[row : row + count] == np.arange(row, row + count)) & (lengths > 0)
         row += count
         spill.release()
@@ -125,28 +125,44 @@ def _often(hashes, active, first, counts, span):  # type: ignore[no-untyped-def]
 
 def _texts(keys: Keys, candidate: np.ndarray, spill: Spill) -> Texts:
     """Spill what is compared of the candidates; the other rows have no tokens."""
-    starts = spill.array(np.int64, keys.total + 1)
-    answers, operators = spill.array(np.int32, keys.total), spill.array(np.uint32, keys.total)
-    row = 0
+    answers, again = spill.array(np.int32, keys.total), spill.array(np.int32, keys.total)
+    operators, row = spill.array(np.uint32, keys.total), 0
     for number, count in enumerate(keys.rows):
-        span = slice(row, row + count)
-        lengths = values(keys.column(number, "length")) * candidate[span]
-        starts[row + 1 : row + count + 1] = starts[row] + np.cumsum(lengths)
-        answer = keys.column(number, "answer")
-        answers[span] = np.where(nulls(answer), -1, values(answer))
+        span, spoken = slice(row, row + count), ~nulls(keys.column(number, "answer"))
+        answers[span] = np.where(spoken, values(keys.column(number, "answer")), -1)
+        again[span] = np.where(spoken, values(keys.column(number, "again_answer")), -1)
         operators[span] = values(keys.column(number, "operators"))
         row += count
         spill.release()
-    apart, room = _apart(keys, candidate, starts, spill)
-    tokens, row = spill.array(np.uint16, room), 0
-    for number, table in enumerate(keys.tables):
-        first = row
-        for piece in table["tokens"].chunks:
-            _copy_tokens(values(piece.values), values(piece.offsets), (tokens, starts), row)
-            row += len(piece)
-        _read_apart(tokens, (starts, apart, answers), values(keys.column(number, "halves")), first)
+    starts, again_starts = spill.array(np.int64, keys.total + 1), spill.array(np.int64, keys.total + 1)
+    _starts(keys, "tokens", candidate, starts, spill)
+    again_starts[0] = starts[-1]
+    _starts(keys, "again", candidate, again_starts, spill)
+    tokens = spill.array(np.uint16, int(again_starts[-1]))
+    for name, begin in (("tokens", starts), ("again", again_starts)):
+        row = 0
+        for table in keys.tables:
+            for piece in table[name].chunks:
+                _copy_tokens(values(piece.values), values(piece.offsets), (tokens, begin), row)
+                row += len(piece)
+            spill.release()
+    return Texts(tokens, starts, answers, again_starts, again, operators)
+
+
+def _starts(keys: Keys, name: str, candidate: np.ndarray, starts: np.ndarray, spill: Spill) -> None:
+    """Write where the tokens of each row begin, from starts[0] on, those of the candidates one after another."""
+    row = 0
+    for number, count in enumerate(keys.rows):
+        lengths = _lengths(keys, number, name) * candidate[row : row + count]
+        starts[row + 1 : row + count + 1] = starts[row] + np.cumsum(lengths)
+        row += count
         spill.release()
-    return Texts(tokens, starts, apart, answers, operators)
+
+
+def _lengths(keys: Keys, number: int, name: str) -> np.ndarray:
+    """Return the length of each list of one file, whose values are not touched."""
+    pieces = [np.diff(values(piece.offsets)) for piece in keys.tables[number][name].chunks]
+    return np.concatenate([np.empty(0, np.int64), *pieces])
 
 
 @njit(cache=True, nogil=True)
@@ -159,36 +175,6 @@ def _copy_tokens(every, offsets, texts, row):  # type: ignore[no-untyped-def]
             tokens[to + token] = every[offsets[at] + token]
 
 
-def _apart(keys: Keys, candidate: np.ndarray, starts: np.ndarray, spill: Spill) -> tuple[np.ndarray, int]:
-    """Return where the candidates with halves stand again (see Texts), behind the others, and the tokens of all."""
-    apart, end, row = spill.array(np.int64, keys.total), int(starts[keys.total]), 0
-    for number, count in enumerate(keys.rows):
-        at = row + np.flatnonzero(~nulls(keys.column(number, "halves")) & candidate[row : row + count])
-        ends = end + np.cumsum(starts[at + 1] - starts[at] + 1)
-        apart[at] = np.concatenate([[end], ends[:-1]]) if len(at) else ends
-        end = int(ends[-1]) if len(at) else end
-        row += count
-        spill.release()
-    return apart, end
-
-
-@njit(cache=True, nogil=True)
-def _read_apart(tokens, texts, halves, row):  # type: ignore[no-untyped-def]
-    """Write the tokens of the rows from `row` on again where they have halves: those in place of the word before the answer."""
-    starts, apart, answers = texts
-    for at in range(len(halves)):
-        to = apart[row + at]
-        if to:
-            start, end = starts[row + at], starts[row + at + 1]
-            word = start + answers[row + at] - 1
-            for token in range(start, word):
-                tokens[to + token - start] = tokens[token]
-            tokens[to + word - start] = np.uint16(halves[at] >> np.uint32(16))
-            tokens[to + word - start + 1] = np.uint16(halves[at] & np.uint32(0xFFFF))
-            for token in range(word + 1, end):
-                tokens[to + token - start + 1] = tokens[token]
-
-
 def _join_all(
     buckets: list[np.ndarray], texts: Texts, rule: Rule, found: tuple[np.ndarray, np.ndarray], spill: Spill
 ) -> None:
@@ -196,7 +182,7 @@ def _join_all(
     longest = max((int(np.diff(texts.starts[a : b + 1]).max()) for a, b in spill.steps(len(texts.answers))), default=1)
     slots = 1 << max(8, (4 * longest + 3).bit_length())
     scratch = (np.zeros(FAILED, np.uint64), np.zeros(slots, np.uint64), np.zeros(slots, np.int64), np.ones(1, np.int64))
-    arrays = (texts.tokens, texts.starts, texts.apart, texts.answers, texts.operators)
+    arrays = (texts.tokens, texts.starts, texts.answers, texts.again_starts, texts.again_answers, texts.operators)
     limits = (rule.ngram, rule.threshold, rule.answer_threshold, rule.exact_numbers_below)
     for keys in buckets:
         done = 0

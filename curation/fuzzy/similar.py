@@ -20,10 +20,9 @@ class Texts:
 
     tokens: np.ndarray  # uint16; bit 0 is set where the token holds a digit
     starts: np.ndarray  # int64, one more than candidates
-    apart: (
-        np.ndarray
-    )  # int64: where its tokens stand again, one more, with its halves read apart; 0 where there are none
     answers: np.ndarray  # int32: token at which the last assistant turn begins, -1 where there is none
+    again_starts: np.ndarray  # int64, the same of the other way to read a text (see sign); for most it is empty
+    again_answers: np.ndarray
     operators: np.ndarray  # uint32
 
 
@@ -34,12 +33,15 @@ def similarity(texts, a, b, rule, scratch):  # type: ignore[no-untyped-def]
     `texts` is the tuple of the arrays of Texts, `rule` (ngram, threshold, answer_threshold, exact_numbers_below),
     `scratch` (table, stamps, clock): two arrays of a power of two ≥ 4 × the tokens of the longest text, and a counter.
     """
-    tokens, starts, apart, answers, operators = texts
+    tokens, starts, answers, again_starts, again_answers, operators = texts
     ngram, threshold, answer_threshold, short = rule
-    ours, theirs = (starts[a], starts[a + 1]), (starts[b], starts[b + 1])
+    ours = (starts[a], starts[a + 1], np.int64(answers[a]))
+    theirs = (starts[b], starts[b + 1], np.int64(answers[b]))
     whole = _jaccard(tokens, ours, theirs, ngram, threshold, scratch)
-    if whole < threshold and whole > 0.0 and apart[a] + apart[b] > 0:
-        whole, ours, theirs = _read_apart(tokens, (ours, theirs), (apart[a], apart[b]), rule, scratch)
+    if 0.0 < whole < threshold:
+        mine = (again_starts[a], again_starts[a + 1], np.int64(again_answers[a]))
+        yours = (again_starts[b], again_starts[b + 1], np.int64(again_answers[b]))
+        whole, ours, theirs = _read_again(tokens, (ours, theirs), (mine, yours), whole, rule, scratch)
     if whole < threshold:
         return whole
     if ours[1] - ours[0] <= short and theirs[1] - theirs[0] <= short:
@@ -47,30 +49,28 @@ def similarity(texts, a, b, rule, scratch):  # type: ignore[no-untyped-def]
             return -1.0
         if _other_numbers(tokens, ours, theirs, scratch):
             return -1.0
-    if answer_threshold > 0.0 and answers[a] >= 0 and answers[b] >= 0 and whole < 1.0:
-        begin = (ours[0] + answers[a], theirs[0] + answers[b])
+    if answer_threshold > 0.0 and ours[2] >= 0 and theirs[2] >= 0 and whole < 1.0:
+        begin = (ours[0] + ours[2], theirs[0] + theirs[2])
         if _other_answers(tokens, (ours, theirs), begin, (ngram, answer_threshold, threshold), scratch):
             return -1.0
     return whole
 
 
 @njit(cache=True, nogil=True)
-def _read_apart(tokens, texts, apart, rule, scratch):  # type: ignore[no-untyped-def]
-    """Return the Jaccard and the spans of the first reading of both texts that reaches the threshold, else of the last.
+def _read_again(tokens, texts, others, whole, rule, scratch):  # type: ignore[no-untyped-def]
+    """Return the Jaccard and the readings of both texts that first reach the threshold; else `whole` and the first ones.
 
-    The halves of a word that a turn's end may have cut are read apart in one text, the other or both.
+    Either text, or both, are read the other way, where there is one.
     """
     ngram, threshold, _, _ = rule
-    ours, theirs = texts
-    mine, yours = ours, theirs
-    whole = 0.0
     for reading in range(1, 4):
-        mine = (apart[0], apart[0] + ours[1] - ours[0] + 1) if reading & 1 and apart[0] else ours
-        yours = (apart[1], apart[1] + theirs[1] - theirs[0] + 1) if reading & 2 and apart[1] else theirs
-        whole = _jaccard(tokens, mine, yours, ngram, threshold, scratch)
-        if whole >= threshold:
-            break
-    return whole, mine, yours
+        mine = others[0] if reading & 1 else texts[0]
+        yours = others[1] if reading & 2 else texts[1]
+        if mine[0] < mine[1] and yours[0] < yours[1]:
+            found = _jaccard(tokens, mine, yours, ngram, threshold, scratch)
+            if found >= threshold:
+                return found, mine, yours
+    return whole, texts[0], texts[1]
 
 
 @njit(cache=True, nogil=True)
@@ -132,7 +132,7 @@ def _walk(tokens, span, ngram, before, scratch):  # type: ignore[no-untyped-def]
     the first text's while its stamp is now - 1, the second's once it is now, free otherwise.
     """
     left, most = before
-    start, end = span
+    start, end = span[0], span[1]
     table, stamps, clock = scratch
     clock[0] += 1
     now, second = clock[0], left >= 0

@@ -13,7 +13,6 @@ from curation.quality.columns import blank, count, length, match
 from curation.quality.repetition import Repetition, echo
 from curation.quality.settings import Settings
 from curation.record import Turns
-from curation.text import CALCULATOR
 
 HAN = 1.5  # a Han character says as much as two and a half letters
 SIGNS = 20  # characters: more marks than that may be a drawing
@@ -77,7 +76,7 @@ def _broken(exchange: Exchange, repeated: Repetition, code: np.ndarray, settings
         "translated_code": match(response, phrases.TRANSLATED) & match(response, phrases.CODED),
         "unclosed_fence": count(response, "```") % 2 == 1,
         "run_on": match(response, phrases.RUN_ON),
-        "calculator": match(response, CALCULATOR),
+        "calculator": match(response, phrases.CALCULATOR),
         "symbols": _symbols(response, chars, repeated.tokens),
         "form_slot": match(response, phrases.FORM),
     }

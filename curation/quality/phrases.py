@@ -72,6 +72,7 @@ TRANSLATED = (
 CODED = r"(?m)\b(?:def|function|class|return|print|var|int|void|self|len|range)\b[ (]|[\w\])] ?[+*/-]?= ?[\w\[\"'(]|\(\)|&lt;|[;{}][ \t]*$|__"
 # The next tasks of the list that a model was asked to write, left behind an answer.
 RUN_ON = r"(?m)^\s*(?:#+ ?)?\d{1,2}[.、] ?(?:Instructions?|说明|指令) ?[:：]"
+CALCULATOR = r"<<[-+*/=.,%$()\d ]+>>"
 DISLIKED = r'[{,]"label":false\b'  # as it stands in meta
 ENTITY = r"&(?:lt|gt|quot|amp|nbsp|apos|#\d{2,5}|#x[0-9a-fA-F]{2,5});"
 MARKUP = r"(?i)html|xml|entit|escap|markup|web ?page|实体|转义|网页|标签|&(?:lt|gt|quot|amp|nbsp|#\d)"

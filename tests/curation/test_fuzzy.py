@@ -205,6 +205,15 @@ def test_a_solution_with_a_calculators_notes_is_a_copy_of_the_one_without(tmp_pa
     noted = "In May she sold 48/2 = <<48/2=24>>24 clips. In both she sold 48+24 = <<48+24=72>>72 clips."
     bare = "In May she sold 48/2 = 24 clips. In both she sold 48+24 = 72 clips."
     assert groups(tmp_path / "one", pair(question, noted), pair(question, bare)) == [0, 0]
+    more, all_noted = "How many is that in a week?", "That is 72*7 = <<72*7=504>>504 clips"
+    long_noted, long_bare = [*pair(question, noted), ("user", more)], [*pair(question, bare), ("user", more)]
+    answers = ("assistant", all_noted), ("assistant", all_noted.replace("<<72*7=504>>", ""))
+    assert groups(tmp_path / "talk", [*long_noted, answers[0]], [*long_bare, answers[1]]) == [0, 0]
+    other = ("assistant", "I would rather not say so, for it depends on all her friends")
+    assert groups(tmp_path / "other", [*long_noted, answers[0]], [*long_bare, other]) == [None, None]
+    at = noted.index("clips") + 3
+    parted = pair(noted[:at], noted[at:])  # within a word, before another note
+    assert groups(tmp_path / "parted", [("user", noted)], parted, [("user", bare)]) == [0, 0, 0]
     shifted = bare.replace("24", "16").replace("48/2", "48/3").replace("72", "64")
     assert groups(tmp_path / "two", pair(question, noted), pair(question, shifted)) == [None, None]
 

@@ -426,7 +426,10 @@ def test_a_torn_or_damaged_line_of_the_journal_is_asked_again(tmp_path: Path) ->
 
 def test_a_second_run_of_the_same_source_is_kept_out_while_the_first_is_under_way(tmp_path: Path) -> None:
     file = catalog(tmp_path, conversations(1))
-    with Journal(tmp_path / "synthesis/traces-tiny-model/journal.jsonl"), pytest.raises(BlockingIOError, match="in use"):
+    with (
+        Journal(tmp_path / "synthesis/traces-tiny-model/journal.jsonl"),
+        pytest.raises(BlockingIOError, match="in use"),
+    ):
         run(tmp_path, file, settings(NOBODY))
 
 

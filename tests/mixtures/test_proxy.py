@@ -154,7 +154,10 @@ def test_a_base_whose_worker_dies_says_so_and_leaves_nothing_that_counts(catalog
             return super().submit(os._exit, 9)
 
     shared = share(catalog, TINY, tmp_path)
-    with Killed(1) as pool, pytest.raises(ChildProcessError, match="base has lost its worker, most likely out of memory"):
+    with (
+        Killed(1) as pool,
+        pytest.raises(ChildProcessError, match="base has lost its worker, most likely out of memory"),
+    ):
         build(shared, pool)
     assert not is_built(shared.folder)
 
