@@ -110,21 +110,19 @@ def _sign(data, texts, records, perms, limits, found):  # type: ignore[no-untype
         if noted:
             said, text = bare[0], bare[1][: len(text)]
             hashes, numerals, begin = _drop(hashes, bare[2][: len(numerals)], begin, twice[0])
-        other = hashes
-        if cut[first + answer]:
-            parts = cut[first:last].copy()
-            parts[answer] = False
-            other, marks, begin = _read(said, text, parts, twice, answer)
-            if noted:  # their room is taken
-                hashes, numerals = other, marks
-        if noted or cut[first + answer]:
-            _small(other, found.again[again : again + len(other)])
-            again += len(other)
-            found.again_answer[record] = begin
-        found.again_starts[record + 1] = again
         if len(numerals) and len(hashes) <= short:
             found.operators[record] = operators(said, text[0], text[-1], numerals)
         band_hashes(hashes, ngram, rows, perms, lowest, found.bands[record])
+        apart = first < last and cut[first + answer]
+        if apart:
+            parts = cut[first:last].copy()
+            parts[answer] = False
+            hashes, _, begin = _read(said, text, parts, twice, answer)
+        if noted or apart:
+            _small(hashes, found.again[again : again + len(hashes)])
+            again += len(hashes)
+            found.again_answer[record] = begin
+        found.again_starts[record + 1] = again
     return total, again
 
 
