@@ -6,8 +6,9 @@ each over one range of them, and what is as long as the corpus lies in mapped ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -22,28 +23,29 @@ HALF = np.uint64(32)
 HEADS = 8  # different hashes with the same first 32 bits that are told apart in one pass
 
 
-@dataclass(frozen=True)
 class Keys:
-    """The keys files, in the order of the rows, mapped: what is read of them is let go like what is spilled."""
+    """The keys files, in the order of the rows, mapped."""
 
-    tables: Sequence[pa.Table]
+    def __init__(self, paths: Sequence[Path], spill: Spill) -> None:
+        self._files = [spill.table(path) for path in paths]
+        self._spill = spill
+        self.total: int = sum(table.num_rows for table, _ in self._files)
 
-    @property
-    def rows(self) -> list[int]:
-        """Rows of each file."""
-        return [table.num_rows for table in self.tables]
+    def files(self) -> Iterator[tuple[pa.Table, slice]]:
+        """Yield the table of each file and its rows; it is let go of afterwards, with what is spilled, where memory is short."""
+        row = 0
+        for table, mapped in self._files:
+            yield table, slice(row, row + table.num_rows)
+            row += table.num_rows
+            self._spill.read(mapped)
 
-    @property
-    def total(self) -> int:
-        """Rows of all files."""
-        return sum(self.rows)
 
-    def column(self, number: int, name: str) -> pa.Array:
-        """Return one column of one file, copied where the file has it in pieces."""
-        column = self.tables[number][name]
-        if column.num_chunks == 1:
-            return column.chunk(0)
-        return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+def column(table: pa.Table, name: str) -> pa.Array:
+    """Return a column, copied where the table has it in pieces."""
+    found = table[name]
+    if found.num_chunks == 1:
+        return found.chunk(0)
+    return pa.concat_arrays(found.chunks) if found.num_chunks else pa.array([], found.type)
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,9 @@ def halves(column: pa.Array) -> np.ndarray:
 
 def record_ids(keys: Keys, spill: Spill) -> np.ndarray:
     """Return the ids of all rows: see Clusters.ids."""
-    ids, row = spill.array(np.uint64, 2 * keys.total).reshape(-1, 2), 0
-    for number, count in enumerate(keys.rows):
-        ids[row : row + count] = halves(keys.column(number, "id")).byteswap()
-        row += count
-        spill.release()
+    ids = spill.array(np.uint64, 2 * keys.total).reshape(-1, 2)
+    for table, rows in keys.files():
+        ids[rows] = halves(column(table, "id")).byteswap()
     return ids
 
 
@@ -135,14 +135,12 @@ def equal(keys: Keys, name: str, spill: Spill) -> np.ndarray:
 
 def _in_range(keys: Keys, name: str, number: int, passes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the hashes of one of `passes` ranges (two equal halves where they have 64 bits), and their rows."""
-    found, rows, row = [], [], 0
-    for file, count in enumerate(keys.rows):
-        column = keys.column(file, name)
-        here = np.arange(row, row + count, dtype=np.uint32)
-        row += count
-        if column.null_count:
-            here, column = here[~nulls(column)], column.drop_null()
-        hashes = halves(column)
+    found, rows = [], []
+    for table, span in keys.files():
+        hashed, here = column(table, name), np.arange(span.start, span.stop, dtype=np.uint32)
+        if hashed.null_count:
+            here, hashed = here[~nulls(hashed)], hashed.drop_null()
+        hashes = halves(hashed)
         if passes > 1:
             chosen = ((hashes[:, 0] >> HALF) * np.uint64(passes)) >> HALF == number
             here, hashes = here[chosen], hashes[chosen]

@@ -158,7 +158,7 @@ def _group(root: Path, names: Sequence[str], stage: str, settings: Any) -> int:
     parts = [(name, s) for name in names for s in shards.finished(shards.folder(root, "records", name)).shards]
     scratch = shards.folder(root, "work", f"{stage}-groups")
     spill = Spill(scratch, settings.memory_gb)
-    keys = Keys([spill.table(keys_path(root, stage, name, s.file)) for name, s in parts])
+    keys = Keys([keys_path(root, stage, name, s.file) for name, s in parts], spill)
     verdicts = module(stage).group(keys, settings, spill)
     for (name, shard), table in zip(parts, verdicts, strict=True):
         shards.write_shard(shards.folder(root, "verdicts", stage, name) / shard.file, table, stage_key)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.clusters import Keys, equal, named, nulls, record_ids, sizes
+from curation.clusters import Keys, column, equal, named, nulls, record_ids, sizes
 from curation.identity import code, digest
 from curation.spill import Spill
 from curation.utf8 import numbers
@@ -66,9 +66,7 @@ def group(keys: Keys, settings: Settings, spill: Spill) -> Iterator[pa.Table]:  
     clusters = named(record_ids(keys, spill), equal(keys, "content_hash", spill), spill)
     prompt = equal(keys, "prompt_group", spill)
     asked = sizes(prompt, spill)
-    row = 0
-    for number, count in enumerate(keys.rows):
-        prompts = keys.column(number, "prompt_group")
-        size = numbers(spill.take(asked, prompt[row : row + count]), nulls(prompts))
-        yield pa.Table.from_arrays([*clusters.columns(row, row + count, spill), prompts, size], schema=SCHEMA)
-        row += count
+    for table, rows in keys.files():
+        prompts = column(table, "prompt_group")
+        size = numbers(spill.take(asked, prompt[rows]), nulls(prompts))
+        yield pa.Table.from_arrays([*clusters.columns(rows.start, rows.stop, spill), prompts, size], schema=SCHEMA)

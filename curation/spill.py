@@ -17,7 +17,7 @@ PAGE = mmap.PAGESIZE
 
 
 class Spill:
-    """Hands out what is mapped, and lets their pages go whenever the process holds more than a third of its memory.
+    """Hands out what is mapped, and lets their pages go whenever the process holds more than half of its memory.
 
     A sixth may be sorted at a time; the rest is for libraries, and for what becomes resident between two looks at the memory.
     The arrays' files have no name: they vanish with the process, also when it is killed.
@@ -41,17 +41,22 @@ class Spill:
         self._size += size
         return np.frombuffer(mapped, kind, count)
 
-    def table(self, path: Path) -> pa.Table:
-        """Return the table of an Arrow file, mapped too."""
+    def table(self, path: Path) -> tuple[pa.Table, mmap.mmap]:
+        """Return the table of an Arrow file, and its map."""
         with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self._maps.append(mapped)
         self._tables += len(mapped)
-        return pa.ipc.open_file(pa.py_buffer(mapped)).read_all()
+        return pa.ipc.open_file(pa.py_buffer(mapped)).read_all(), mapped
+
+    def read(self, mapped: mmap.mmap) -> None:
+        """Take note that a table has been read: its pages go at once where all tables are more than a share."""
+        if self._tables > self.share:
+            mapped.madvise(mmap.MADV_DONTNEED)
+        self.release()
 
     def release(self) -> None:
-        """Let the pages of every array and table go where memory is short; what was written stays in the files."""
-        if self._size + self._tables > self.share and resident() > 2 * self.share:
+        """Let the pages of every array go where memory is short; what was written stays in the files."""
+        if self._size > self.share and resident() > 3 * self.share:
             for mapped in self._maps:
                 mapped.madvise(mmap.MADV_DONTNEED)
 

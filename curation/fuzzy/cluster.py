@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
-from curation.clusters import Keys, equal, nulls, values
+from curation.clusters import Keys, column, equal, nulls, values
 from curation.fuzzy.minhash import mix
 from curation.fuzzy.similar import Texts, similarity
 from curation.kernels import njit
@@ -34,12 +35,8 @@ def cluster(keys: Keys, bands: int, rule: Rule, spill: Spill) -> tuple[np.ndarra
     """Return each row's root (uint32, a row of its cluster) and its largest verified Jaccard (float32, 0 where alone)."""
     root = equal(keys, "content_hash", spill)  # exact copies are one text: the first of them
     active, nearest = spill.array(np.bool_, keys.total), spill.array(np.float32, keys.total)
-    row = 0
-    for number, count in enumerate(keys.rows):
-        lengths = _lengths(keys, number, "tokens")
-        active[row : row + count] = (root[row : row + count] == np.arange(row, row + count)) & (lengths > 0)
-        row += count
-        spill.release()
+    for table, rows in keys.files():
+        active[rows] = (root[rows] == np.arange(rows.start, rows.stop)) & (_lengths(table, "tokens") > 0)
     for start, end in spill.steps(keys.total):
         _copies(root, nearest, (start, end))
     candidate = spill.array(np.bool_, keys.total)
@@ -65,10 +62,9 @@ def _buckets(keys: Keys, band: int, rows: tuple[np.ndarray, np.ndarray], spill: 
     passes = spill.passes(keys.total, KEY_BYTES)
     for number in range(passes):
         span = (number << 32) // passes, ((number + 1) << 32) // passes
-        parts, row = [np.empty(0, np.uint64)], 0
-        for file, count in enumerate(keys.rows):
-            parts.append(_often(values(keys.column(file, name)), active[row : row + count], row, (seen, shift), span))
-            row += count
+        parts = [np.empty(0, np.uint64)]
+        for table, here in keys.files():
+            parts.append(_often(values(column(table, name)), active[here], here.start, (seen, shift), span))
         packed = np.concatenate(parts)
         packed.sort()
         same, is_shared = (packed[1:] >> HALF) == (packed[:-1] >> HALF), np.zeros(len(packed), np.bool_)
@@ -89,11 +85,12 @@ def _seen(keys: Keys, name: str, active: np.ndarray, spill: Spill) -> tuple[np.n
     Four counts a byte, two bits each: 0, 1, or 3 for more. Most rows share their hash with none, and a count of one says so:
     few are left to be sorted.
     """
-    bits = min(32, (keys.total * COUNTS).bit_length(), (spill.share * 4).bit_length() - 1)
-    seen, row = np.zeros(-(-(1 << bits) // 4), np.uint8), 0
-    for file, count in enumerate(keys.rows):
-        _see(values(keys.column(file, name)), active[row : row + count], (seen, 32 - bits))
-        row += count
+    bits = min(
+        32, (keys.total * COUNTS).bit_length(), (spill.share // 2).bit_length() - 1
+    )  # an eighth of a share at most
+    seen = np.zeros(-(-(1 << bits) // 4), np.uint8)
+    for table, rows in keys.files():
+        _see(values(column(table, name)), active[rows], (seen, 32 - bits))
     return seen, 32 - bits
 
 
@@ -126,42 +123,36 @@ def _often(hashes, active, first, counts, span):  # type: ignore[no-untyped-def]
 def _texts(keys: Keys, candidate: np.ndarray, spill: Spill) -> Texts:
     """Spill what is compared of the candidates; the other rows have no tokens."""
     answers, again = spill.array(np.int32, keys.total), spill.array(np.int32, keys.total)
-    operators, row = spill.array(np.uint32, keys.total), 0
-    for number, count in enumerate(keys.rows):
-        span, spoken = slice(row, row + count), ~nulls(keys.column(number, "answer"))
-        answers[span] = np.where(spoken, values(keys.column(number, "answer")), -1)
-        again[span] = np.where(spoken, values(keys.column(number, "again_answer")), -1)
-        operators[span] = values(keys.column(number, "operators"))
-        row += count
-        spill.release()
+    operators = spill.array(np.uint32, keys.total)
+    for table, rows in keys.files():
+        answer = column(table, "answer")
+        answers[rows] = np.where(nulls(answer), -1, values(answer))
+        again[rows] = np.where(nulls(answer), -1, values(column(table, "again_answer")))
+        operators[rows] = values(column(table, "operators"))
     starts, again_starts = spill.array(np.int64, keys.total + 1), spill.array(np.int64, keys.total + 1)
-    _starts(keys, "tokens", candidate, starts, spill)
+    _starts(keys, "tokens", candidate, starts)
     again_starts[0] = starts[-1]
-    _starts(keys, "again", candidate, again_starts, spill)
+    _starts(keys, "again", candidate, again_starts)
     tokens = spill.array(np.uint16, int(again_starts[-1]))
     for name, begin in (("tokens", starts), ("again", again_starts)):
-        row = 0
-        for table in keys.tables:
+        for table, rows in keys.files():
+            row = rows.start
             for piece in table[name].chunks:
                 _copy_tokens(values(piece.values), values(piece.offsets), (tokens, begin), row)
                 row += len(piece)
-            spill.release()
     return Texts(tokens, starts, answers, again_starts, again, operators)
 
 
-def _starts(keys: Keys, name: str, candidate: np.ndarray, starts: np.ndarray, spill: Spill) -> None:
+def _starts(keys: Keys, name: str, candidate: np.ndarray, starts: np.ndarray) -> None:
     """Write where the tokens of each row begin, from starts[0] on, those of the candidates one after another."""
-    row = 0
-    for number, count in enumerate(keys.rows):
-        lengths = _lengths(keys, number, name) * candidate[row : row + count]
-        starts[row + 1 : row + count + 1] = starts[row] + np.cumsum(lengths)
-        row += count
-        spill.release()
+    for table, rows in keys.files():
+        lengths = _lengths(table, name) * candidate[rows]
+        starts[rows.start + 1 : rows.stop + 1] = starts[rows.start] + np.cumsum(lengths)
 
 
-def _lengths(keys: Keys, number: int, name: str) -> np.ndarray:
-    """Return the length of each list of one file, whose values are not touched."""
-    pieces = [np.diff(values(piece.offsets)) for piece in keys.tables[number][name].chunks]
+def _lengths(table: pa.Table, name: str) -> np.ndarray:
+    """Return the length of each list, whose values are not touched."""
+    pieces = [np.diff(values(piece.offsets)) for piece in table[name].chunks]
     return np.concatenate([np.empty(0, np.int64), *pieces])
 
 

@@ -92,9 +92,7 @@ def group(keys: Keys, settings: Settings, spill: Spill) -> Iterator[pa.Table]:
     """Yield one table of verdicts a keys file, its rows in the file's order."""
     root, nearest = cluster(keys, settings.bands, settings.rule, spill)
     clusters = named(record_ids(keys, spill), root, spill)
-    row = 0
-    for count in keys.rows:
-        columns = clusters.columns(row, row + count, spill)
-        jaccard = numbers(nearest[row : row + count], values(columns[-1]) == 1)
+    for _, rows in keys.files():
+        columns = clusters.columns(rows.start, rows.stop, spill)
+        jaccard = numbers(nearest[rows], values(columns[-1]) == 1)
         yield pa.Table.from_arrays([*columns, jaccard], schema=SCHEMA)
-        row += count
