@@ -31,7 +31,7 @@ class Spill:
         self._size = 0  # of all arrays
         self._tables = 0  # bytes of all tables
 
-    def array(self, kind: type[np.generic], count: int) -> np.ndarray:
+    def array(self, kind: type[np.generic] | np.dtype, count: int) -> np.ndarray:
         """Return `count` zeros of this kind, in a file."""
         size = max(1, count) * np.dtype(kind).itemsize
         with tempfile.TemporaryFile(dir=self.folder) as file:

@@ -9,13 +9,14 @@ import pyarrow as pa
 
 from curation.clusters import Keys, column, equal, nulls, values
 from curation.fuzzy.minhash import mix
-from curation.fuzzy.similar import Texts, similarity
+from curation.fuzzy.similar import TEXT, similarity
 from curation.kernels import njit
 from curation.spill import Spill
 
 FAILED = 1 << 20  # pairs remembered as too different, so that the next band does not compare them again: 8 MB
 KEY_BYTES = 32  # a row in a pass over a band: its hash, and its packed key three times
 COUNTS = 16  # counters of hashes a row: one row in sixteen that shares its hash with none is sorted all the same
+FIELDS = (("tokens", "start", "length"), ("again", "again", "again_length"))  # of keys, of TEXT: where, how long
 ROW = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
 
@@ -120,34 +121,27 @@ def _often(hashes, active, first, counts, span):  # type: ignore[no-untyped-def]
     return out[:count]
 
 
-def _texts(keys: Keys, candidate: np.ndarray, spill: Spill) -> Texts:
-    """Spill what is compared of the candidates; the other rows have no tokens."""
-    answers, again = spill.array(np.int32, keys.total), spill.array(np.int32, keys.total)
-    operators = spill.array(np.uint32, keys.total)
+def _texts(keys: Keys, candidate: np.ndarray, spill: Spill) -> tuple[np.ndarray, np.ndarray]:
+    """Spill what is compared of the candidates: their tokens and rows of TEXT; the other rows have no tokens."""
+    texts, total = spill.array(TEXT, keys.total), 0
     for table, rows in keys.files():
-        answer = column(table, "answer")
-        answers[rows] = np.where(nulls(answer), -1, values(answer))
-        again[rows] = np.where(nulls(answer), -1, values(column(table, "again_answer")))
-        operators[rows] = values(column(table, "operators"))
-    starts, again_starts = spill.array(np.int64, keys.total + 1), spill.array(np.int64, keys.total + 1)
-    _starts(keys, "tokens", candidate, starts)
-    again_starts[0] = starts[-1]
-    _starts(keys, "again", candidate, again_starts)
-    tokens = spill.array(np.uint16, int(again_starts[-1]))
-    for name, begin in (("tokens", starts), ("again", again_starts)):
-        for table, rows in keys.files():
+        here, answer = texts[rows], column(table, "answer")
+        for name, begin, length in FIELDS:
+            here[length] = _lengths(table, name) * candidate[rows]
+            here[begin] = total + np.cumsum(here[length]) - here[length]
+            total += int(here[length].sum())
+        here["answer"] = np.where(nulls(answer), -1, values(answer))
+        here["again_answer"] = np.where(nulls(answer), -1, values(column(table, "again_answer")))
+        here["operators"] = values(column(table, "operators"))
+    tokens = spill.array(np.uint16, total)
+    for table, rows in keys.files():
+        for name, begin, length in FIELDS:
             row = rows.start
             for piece in table[name].chunks:
-                _copy_tokens(values(piece.values), values(piece.offsets), (tokens, begin), row)
+                where = texts[row : row + len(piece)]
+                _copy_tokens(values(piece.values), values(piece.offsets), tokens, (where[begin], where[length]))
                 row += len(piece)
-    return Texts(tokens, starts, answers, again_starts, again, operators)
-
-
-def _starts(keys: Keys, name: str, candidate: np.ndarray, starts: np.ndarray) -> None:
-    """Write where the tokens of each row begin, from starts[0] on, those of the candidates one after another."""
-    for table, rows in keys.files():
-        lengths = _lengths(table, name) * candidate[rows]
-        starts[rows.start + 1 : rows.stop + 1] = starts[rows.start] + np.cumsum(lengths)
+    return tokens, texts
 
 
 def _lengths(table: pa.Table, name: str) -> np.ndarray:
@@ -157,28 +151,31 @@ def _lengths(table: pa.Table, name: str) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _copy_tokens(every, offsets, texts, row):  # type: ignore[no-untyped-def]
-    """Write the tokens of the candidates among the rows from `row` on: row i has every[offsets[i]:offsets[i + 1]]."""
-    tokens, starts = texts
-    for at in range(len(offsets) - 1):
-        to = starts[row + at]
-        for token in range(starts[row + at + 1] - to):
-            tokens[to + token] = every[offsets[at] + token]
+def _copy_tokens(every, offsets, tokens, texts):  # type: ignore[no-untyped-def]
+    """Write the tokens of the candidates among some rows: row i has every[offsets[i]:offsets[i + 1]]."""
+    starts, lengths = texts
+    for row in range(len(starts)):
+        for token in range(lengths[row]):
+            tokens[starts[row] + token] = every[offsets[row] + token]
 
 
 def _join_all(
-    buckets: list[np.ndarray], texts: Texts, rule: Rule, found: tuple[np.ndarray, np.ndarray], spill: Spill
+    buckets: list[np.ndarray],
+    texts: tuple[np.ndarray, np.ndarray],
+    rule: Rule,
+    found: tuple[np.ndarray, np.ndarray],
+    spill: Spill,
 ) -> None:
     """Join the rows that are near duplicates, bucket by bucket."""
-    longest = max((int(np.diff(texts.starts[a : b + 1]).max()) for a, b in spill.steps(len(texts.answers))), default=1)
+    steps = spill.steps(len(texts[1]))
+    longest = max((int(texts[1][first:last]["length"].max()) for first, last in steps), default=1)
     slots = 1 << max(8, (4 * longest + 3).bit_length())
     scratch = (np.zeros(FAILED, np.uint64), np.zeros(slots, np.uint64), np.zeros(slots, np.int64), np.ones(1, np.int64))
-    arrays = (texts.tokens, texts.starts, texts.answers, texts.again_starts, texts.again_answers, texts.operators)
     limits = (rule.ngram, rule.threshold, rule.answer_threshold, rule.exact_numbers_below)
     for keys in buckets:
         done = 0
         for _, end in spill.steps(len(keys)):
-            done = _join(keys, (done, end), arrays, (rule.leaders, limits), found, scratch)
+            done = _join(keys, (done, end), texts, (rule.leaders, limits), found, scratch)
 
 
 @njit(cache=True, nogil=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from curation.fuzzy.minhash import BASE, mix
@@ -14,38 +12,39 @@ ONE = np.uint64(1)
 ROUNDING = 1e-6  # of a quotient of counts
 
 
-@dataclass(frozen=True)
-class Texts:
-    """The candidates' tokens and what else the comparison reads; row i of each array is candidate i."""
-
-    tokens: np.ndarray  # uint16; bit 0 is set where the token holds a digit
-    starts: np.ndarray  # int64, one more than candidates
-    answers: np.ndarray  # int32: token at which the last assistant turn begins, -1 where there is none
-    again_starts: np.ndarray  # int64, the same of the other way to read a text (see sign); for most it is empty
-    again_answers: np.ndarray
-    operators: np.ndarray  # uint32
+# What the comparison reads of a candidate: a row, which is one read of memory.
+TEXT = np.dtype(
+    [
+        ("start", np.int64),  # of its tokens (uint16; bit 0 is set where one holds a digit) among those of all
+        ("length", np.int32),
+        ("answer", np.int32),  # token at which the last assistant turn begins, -1 where there is none
+        ("again", np.int64),  # the same of the other way to read it (see sign), for most of length 0
+        ("again_length", np.int32),
+        ("again_answer", np.int32),
+        ("operators", np.uint32),
+        ("", np.uint32),
+    ]
+)
 
 
 @njit(cache=True, nogil=True)
 def similarity(texts, a, b, rule, scratch):  # type: ignore[no-untyped-def]
     """Return the Jaccard of two candidates, or -1 where a guard says that they are different all the same.
 
-    `texts` is the tuple of the arrays of Texts, `rule` (ngram, threshold, answer_threshold, exact_numbers_below),
+    `texts` is the tokens of all and the rows of TEXT, `rule` (ngram, threshold, answer_threshold, exact_numbers_below),
     `scratch` (table, stamps, clock): two arrays of a power of two ≥ 4 × the tokens of the longest text, and a counter.
     """
-    tokens, starts, answers, again_starts, again_answers, operators = texts
+    tokens, rows = texts
     ngram, threshold, answer_threshold, short = rule
-    ours = (starts[a], starts[a + 1], np.int64(answers[a]))
-    theirs = (starts[b], starts[b + 1], np.int64(answers[b]))
+    ours, theirs = _first(rows[a]), _first(rows[b])
     whole = _jaccard(tokens, ours, theirs, ngram, threshold, scratch)
-    if 0.0 < whole < threshold:
-        mine = (again_starts[a], again_starts[a + 1], np.int64(again_answers[a]))
-        yours = (again_starts[b], again_starts[b + 1], np.int64(again_answers[b]))
-        whole, ours, theirs = _read_again(tokens, (ours, theirs), (mine, yours), whole, rule, scratch)
+    if 0.0 < whole < threshold and rows[a].again_length + rows[b].again_length > 0:
+        others = (_other(rows[a]), _other(rows[b]))
+        whole, ours, theirs = _read_again(tokens, (ours, theirs), others, whole, rule, scratch)
     if whole < threshold:
         return whole
     if ours[1] - ours[0] <= short and theirs[1] - theirs[0] <= short:
-        if whole == 1.0 and operators[a] != operators[b]:
+        if whole == 1.0 and rows[a].operators != rows[b].operators:
             return -1.0
         if _other_numbers(tokens, ours, theirs, scratch):
             return -1.0
@@ -54,6 +53,17 @@ def similarity(texts, a, b, rule, scratch):  # type: ignore[no-untyped-def]
         if _other_answers(tokens, (ours, theirs), begin, (ngram, answer_threshold, threshold), scratch):
             return -1.0
     return whole
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _first(row):  # type: ignore[no-untyped-def]
+    """Return where the tokens of a text begin and end, and at which of them its answer begins."""
+    return row.start, row.start + row.length, np.int64(row.answer)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _other(row):  # type: ignore[no-untyped-def]
+    return row.again, row.again + row.again_length, np.int64(row.again_answer)
 
 
 @njit(cache=True, nogil=True)
