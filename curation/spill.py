@@ -12,7 +12,9 @@ import pyarrow as pa
 
 GB = 1 << 30
 AROUND = 1 << 16  # bytes that one look at a mapped array may make resident: Linux maps 16 pages around a fault
-LOOKS = 8  # arrays that are looked at for one row: its tokens, root, bounds, …
+LOOKS = (
+    32  # windows that one row makes resident: its tokens read both ways, the roots above it, …, and those of its pairs
+)
 PAGE = mmap.PAGESIZE
 
 
@@ -60,12 +62,16 @@ class Spill:
             for mapped in self._maps:
                 mapped.madvise(mmap.MADV_DONTNEED)
 
+    def looks(self, count: int) -> int:
+        """Return how many of `count` rows may be looked at before the memory has to be: see `steps`."""
+        return max(1, count) if self._size <= self.share else max(64, self.share // (AROUND * LOOKS))
+
     def steps(self, count: int) -> Iterator[tuple[int, int]]:
         """Yield ranges start, end below `count`, so short that random looks at a few arrays stay within a share of the memory.
 
         Where all arrays together are no more than that, there is one.
         """
-        step = count or 1 if self._size <= self.share else max(256, self.share // (AROUND * LOOKS))
+        step = self.looks(count)
         for start in range(0, count, step):
             yield start, min(count, start + step)
             self.release()

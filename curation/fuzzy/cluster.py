@@ -15,6 +15,7 @@ from curation.spill import Spill
 
 FAILED = 1 << 20  # pairs remembered as too different, so that the next band does not compare them again: 8 MB
 KEY_BYTES = 32  # a row in a pass over a band: its hash, and its packed key three times
+MANY = 1 << 40  # comparisons, more than there are
 COUNTS = 16  # counters of hashes a row: one row in sixteen that shares its hash with none is sorted all the same
 FIELDS = (("tokens", "start", "length"), ("again", "again", "again_length"))  # of keys, of TEXT: where, how long
 ROW = np.uint64(0xFFFFFFFF)
@@ -172,45 +173,56 @@ def _join_all(
     slots = 1 << max(8, (4 * longest + 3).bit_length())
     scratch = (np.zeros(FAILED, np.uint64), np.zeros(slots, np.uint64), np.zeros(slots, np.int64), np.ones(1, np.int64))
     limits = (rule.ngram, rule.threshold, rule.answer_threshold, rule.exact_numbers_below)
+    chosen = np.empty(rule.leaders, np.int64)
     for keys in buckets:
-        done = 0
-        for _, end in spill.steps(len(keys)):
-            done = _join(keys, (done, end), texts, (rule.leaders, limits), found, scratch)
+        place, most = np.array([0, 0, 1, 0]), spill.looks(MANY)
+        while not _join(keys, texts, (rule.leaders, limits), found, scratch, (place, chosen, most)):
+            spill.release()
 
 
 @njit(cache=True, nogil=True)
-def _join(keys, span, texts, rule, found, scratch):  # type: ignore[no-untyped-def]
-    """Join the near duplicates of each bucket that begins in span[0]:span[1]; returns where the next one begins.
+def _join(keys, texts, rule, found, scratch, state):  # type: ignore[no-untyped-def]
+    """Join the near duplicates of each bucket; says whether that is done, or goes on where it stopped after `most` comparisons.
 
     In a bucket of at most `leaders` candidates every pair is considered. In a larger one the first `leaders` that no
     earlier leader took into its cluster are compared with all the rest: at most leaders × size comparisons. Pairs that are
-    connected already are never compared.
+    connected already are never compared. state: where the bucket begins, the leader at hand, whom it is compared with next and how
+    many leaders there were before; those leaders; most.
     """
     leaders, limits = rule
     parent, _ = found
-    chosen = np.empty(leaders, np.int64)
-    start = span[0]
-    while start < span[1]:
+    place, chosen, most = state
+    start, at, other, count = place
+    while start < len(keys):
         end = start + 1
         while end < len(keys) and keys[end] >> HALF == keys[start] >> HALF:
             end += 1
-        count = 0
-        for at in range(start, end):
+        while at < end and count < leaders:
             ours = np.int64(keys[at] & ROW)
-            taken = False
-            if end - start > leaders:
-                for leader in range(count):
-                    taken = taken or _find(parent, chosen[leader]) == _find(parent, ours)
-            if taken:
-                continue
-            chosen[count] = ours
-            count += 1
-            for other in range(at + 1, end):
-                _compare(ours, np.int64(keys[other] & ROW), texts, limits, found, scratch)
-            if count == leaders:
-                break
-        start = end
-    return start
+            if other > at + 1 or end - start <= leaders or not _taken(parent, chosen[:count], ours):
+                while other < end and most > 0:
+                    _compare(ours, np.int64(keys[other] & ROW), texts, limits, found, scratch)
+                    other += 1
+                    most -= 1
+                if other < end:
+                    place[:] = (start, at, other, count)
+                    return False
+                chosen[count] = ours
+                count += 1
+            at += 1
+            other = at + 1
+        start, at, other, count = end, end, end + 1, 0
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _taken(parent, chosen, ours):  # type: ignore[no-untyped-def]
+    """Say whether a row is in the cluster of one of the leaders."""
+    root = _find(parent, ours)
+    for leader in chosen:  # noqa: SIM110 (numba compiles no generator expression)
+        if _find(parent, leader) == root:
+            return True
+    return False
 
 
 @njit(cache=True, nogil=True)
