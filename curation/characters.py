@@ -10,6 +10,7 @@ from curation.utf8 import decode
 ASCII = np.array(
     [ord(c.lower()) if (c := chr(n)).isalnum() else 0 for n in range(128)], np.uint8
 )  # folded word characters
+NOTE = "0123456789 -+*/=.,%$()"  # what a calculator's note within a solution, <<48/2=24>>, is made of
 WIDE = 0xFF01  # the first of the full-width forms of ASCII, which begin with "!"
 
 

@@ -12,9 +12,8 @@ import pyarrow as pa
 
 GB = 1 << 30
 AROUND = 1 << 16  # bytes that one look at a mapped array may make resident: Linux maps 16 pages around a fault
-LOOKS = (
-    32  # windows that one row makes resident: its tokens read both ways, the roots above it, …, and those of its pairs
-)
+# Windows that one row makes resident: its tokens read both ways, the roots above it, …, and those of its pairs.
+LOOKS = 32
 PAGE = mmap.PAGESIZE
 
 

@@ -166,9 +166,7 @@ def _block(data, position, end, room, counts):  # type: ignore[no-untyped-def]
         first = trailing_zeros(words)
         length = trailing_zeros(~(words >> first))
         if first + length == SIXTY_FOUR:
-            if first:
-                return position + first, (count, numeral)
-            return position, (count, numeral)
+            return position + first, (count, numeral)
         room[1][numeral] = position + first
         hashed, at, left = FNV_OFFSET, position + first, length
         while left > EIGHT:

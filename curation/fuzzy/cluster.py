@@ -87,9 +87,8 @@ def _seen(keys: Keys, name: str, active: np.ndarray, spill: Spill) -> tuple[np.n
     Four counts a byte, two bits each: 0, 1, or 3 for more. Most rows share their hash with none, and a count of one says so:
     few are left to be sorted.
     """
-    bits = min(
-        32, (keys.total * COUNTS).bit_length(), (spill.share // 2).bit_length() - 1
-    )  # an eighth of a share at most
+    most = (spill.share // 2).bit_length() - 1  # an eighth of a share
+    bits = min(32, (keys.total * COUNTS).bit_length(), most)
     seen = np.zeros(-(-(1 << bits) // 4), np.uint8)
     for table, rows in keys.files():
         _see(values(column(table, name)), active[rows], (seen, 32 - bits))

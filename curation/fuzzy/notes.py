@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from curation.characters import NOTE
 from curation.kernels import njit
 from curation.swar import HIGHS, load8
 
 LESS, MORE = np.uint8(ord("<")), np.uint8(ord(">"))
 EACH_LESS, EACH_ONE = np.uint64(0x3C3C3C3C3C3C3C3C), np.uint64(0x0101010101010101)
-NOTED = np.array([chr(byte) in "0123456789 -+*/=.,%$()" for byte in range(256)])  # what a note is made of
+NOTED = np.array([chr(byte) in NOTE for byte in range(256)])
 
 
 @njit(cache=True, nogil=True)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from curation.characters import NOTE
+
 AI = r"(?:an?|the|just an?|only an?) (?:AI|artificial intelligence|(?:large )?language model)(?:[ -](?:language|based|powered|model|assistant|chatbot|program|system))*"
 SORRY = r"(?:I(?:['’]m| am) (?:so |very |really )?sorry,? (?:but )?|sorry,? (?:but )?|unfortunately,? |I apologi[sz]e,? (?:but )?)?"
 CANNOT = r"(?:can ?not|can['’]t|am (?:unable|not able|not capable|not programmed)|(?:don['’]t|do not) have)\b"
@@ -72,7 +76,7 @@ TRANSLATED = (
 CODED = r"(?m)\b(?:def|function|class|return|print|var|int|void|self|len|range)\b[ (]|[\w\])] ?[+*/-]?= ?[\w\[\"'(]|\(\)|&lt;|[;{}][ \t]*$|__"
 # The next tasks of the list that a model was asked to write, left behind an answer.
 RUN_ON = r"(?m)^\s*(?:#+ ?)?\d{1,2}[.、] ?(?:Instructions?|说明|指令) ?[:：]"
-CALCULATOR = r"<<[-+*/=.,%$()\d ]+>>"
+CALCULATOR = f"<<[{re.escape(NOTE)}]+>>"
 DISLIKED = r'[{,]"label":false\b'  # as it stands in meta
 ENTITY = r"&(?:lt|gt|quot|amp|nbsp|apos|#\d{2,5}|#x[0-9a-fA-F]{2,5});"
 MARKUP = r"(?i)html|xml|entit|escap|markup|web ?page|实体|转义|网页|标签|&(?:lt|gt|quot|amp|nbsp|#\d)"
