@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from curation.kernels import njit
+from curation.kernels import inlined
 from curation.utf8 import decode
 
 ASCII = np.array(
@@ -14,7 +14,7 @@ NOTE = "0123456789 -+*/=.,%$()"  # what a calculator's note within a solution, <
 WIDE = 0xFF01  # the first of the full-width forms of ASCII, which begin with "!"
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def character(data, position, end):  # type: ignore[no-untyped-def]
     """Return the class of the character at `position`, its code point folded, and its width."""
     byte = data[position]
@@ -26,7 +26,7 @@ def character(data, position, end):  # type: ignore[no-untyped-def]
     return kind, point, width
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def classify(point):  # type: ignore[no-untyped-def]
     """Return 1 for a word character, 2 for a character that is a token, else 0; and the code point folded."""
     if point >= WIDE and point < WIDE + 94:
@@ -47,7 +47,7 @@ def classify(point):  # type: ignore[no-untyped-def]
     return 0, point
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _is_ideograph(point):  # type: ignore[no-untyped-def]
     """Han (extensions, compatibility forms, 々 and 〇), Hiragana, Katakana, Hangul syllables: Unicode 16 blocks."""
     return (
@@ -62,7 +62,7 @@ def _is_ideograph(point):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _is_letter(point):  # type: ignore[no-untyped-def]
     """Alphabets below the general punctuation block, and the Latin extensions after it."""
     return ((point >= 0xC0) & (point < 0x2000) & (point != 0xD7) & (point != 0xF7)) | (

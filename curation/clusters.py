@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from curation.kernels import njit
+from curation.kernels import kernel, maker
 from curation.spill import Spill
 from curation.utf8 import numbers
 
@@ -149,7 +149,7 @@ def _in_range(keys: Keys, name: str, number: int, passes: int) -> tuple[np.ndarr
     return np.concatenate([np.empty((0, 2), np.uint64), *found]), np.concatenate([np.empty(0, np.uint32), *rows])
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _first(packed, found, rows, first):  # type: ignore[no-untyped-def]
     """Walk the runs of equal first 32 bits, rows in order; a hash is the same where all its bits are."""
     heads = np.empty(HEADS, np.int64)
@@ -177,7 +177,7 @@ def sizes(root: np.ndarray, spill: Spill) -> np.ndarray:
     return size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count(root, size):  # type: ignore[no-untyped-def]
     for one in root:
         size[one] += 1
@@ -191,7 +191,7 @@ def named(ids: np.ndarray, root: np.ndarray, spill: Spill) -> Clusters:
     return Clusters(ids, root, least, sizes(root, spill))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _lower(ids, root, least, span):  # type: ignore[no-untyped-def]
     for row in range(span[0], span[1]):
         if root[row] != row:

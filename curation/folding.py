@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from curation.kernels import njit
+from curation.kernels import inlined, kernel
 from curation.record import ROLES, content_hash, fold, prompt_group
 from curation.utf8 import buffers, decode, numbers
 
@@ -110,7 +110,7 @@ def hashes(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array) -> Hashes
     return Hashes(found, numbers(asked, none))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fold(turns, texts, table, out, found):  # type: ignore[no-untyped-def]
     """Write what content_hash hashes of each record, one after another, and where its prompt ends.
 
@@ -143,7 +143,7 @@ def _fold(turns, texts, table, out, found):  # type: ignore[no-untyped-def]
     ends[len(offsets) - 1] = at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _folded(data, position, end, table, out, at):  # type: ignore[no-untyped-def]
     """Fold one text into `out` from `at` on; returns where it ends, or -1 where it cannot be folded here."""
     if at + end - position > len(out) - ROOM:
@@ -170,7 +170,7 @@ def _folded(data, position, end, table, out, at):  # type: ignore[no-untyped-def
     return at - 1 if at > begin and out[at - 1] == 0x20 else at
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _put(letter, out, at, begin):  # type: ignore[no-untyped-def]
     """Write one byte, but no space after a space or at the beginning; returns where to go on."""
     if letter == 0x20 and (at == begin or out[at - 1] == 0x20):
@@ -179,7 +179,7 @@ def _put(letter, out, at, begin):  # type: ignore[no-untyped-def]
     return at + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _put_form(code, character, table, out, at, begin):  # type: ignore[no-untyped-def]
     """Write what a character folds to; returns where to go on, or -1."""
     kind, starts, forms, _ = table
@@ -193,7 +193,7 @@ def _put_form(code, character, table, out, at, begin):  # type: ignore[no-untype
     return at + len(form)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _copy_han(text, out):  # type: ignore[no-untyped-def]
     """Copy the run of Han that `text` begins with; returns its bytes."""
     size = min(len(text), len(out)) // 3
@@ -206,7 +206,7 @@ def _copy_han(text, out):  # type: ignore[no-untyped-def]
     return 3 * size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def is_ascii(text):  # type: ignore[no-untyped-def]
     """Say whether all bytes are below 0x80."""
     every = np.uint8(0)
@@ -215,7 +215,7 @@ def is_ascii(text):  # type: ignore[no-untyped-def]
     return every < 0x80
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _folded_ascii(text, out):  # type: ignore[no-untyped-def]
     """Fold ASCII into `out`, byte by byte and then collapsing white space where there is any; returns the length.
 

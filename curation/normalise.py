@@ -11,9 +11,9 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
 from curation.folding import HAN_FIRST, HAN_LAST, LIMIT, acting
+from curation.kernels import kernel
 from curation.record import ROLES, Turn
 from curation.utf8 import buffers, decode
 
@@ -124,7 +124,7 @@ def _kinds() -> np.ndarray:
     return kinds
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _look(turns, starts, data, kinds, found):  # type: ignore[no-untyped-def]
     offsets, roles, merged = turns
     for record in range(len(found)):
@@ -136,7 +136,7 @@ def _look(turns, starts, data, kinds, found):  # type: ignore[no-untyped-def]
                 found[record] = max(found[record], NUL if kind == ZERO else OPEN)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _text_kind(data, position, end, kinds):  # type: ignore[no-untyped-def]
     """Return the worst a text holds: PLAIN, BLANK (at an end, or nothing at all), WORK or ZERO."""
     odd = np.uint8(end == position)

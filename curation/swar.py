@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba.cpython.unsafe import numbers
 
-from curation.kernels import njit
+from curation.kernels import inlined
 
 HIGHS = np.uint64(0x8080808080808080)
 ONE, TWO, SEVEN, EIGHT = np.uint64(1), np.uint64(2), np.uint64(7), np.uint64(8)
@@ -14,7 +14,7 @@ EVERY = np.uint64(0xFFFFFFFFFFFFFFFF)
 GATHER = np.uint64(0x0102040810204080)  # a product with it has the lowest bits of eight bytes in its highest byte
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def load8(data, position):  # type: ignore[no-untyped-def]
     """Return eight bytes as a little-endian uint64; the compiler makes one load of them."""
     value = np.uint64(0)
@@ -23,7 +23,7 @@ def load8(data, position):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def letters8(block):  # type: ignore[no-untyped-def]
     """Return the ASCII letters and the digits of eight bytes, marked by the high bits of theirs.
 
@@ -36,32 +36,32 @@ def letters8(block):  # type: ignore[no-untyped-def]
     return letters & ~block & HIGHS, digits & ~block & HIGHS
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def fold8(block, count):  # type: ignore[no-untyped-def]
     """Return the first `count` (1 to 8) of eight bytes, their ASCII letters as small ones, the others 0."""
     letters, _ = letters8(block)
     return (block | (letters >> TWO)) & lowest(count << np.uint64(3))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def lowest(count):  # type: ignore[no-untyped-def]
     """Return a uint64 whose lowest `count` (1 to 64) bits are set."""
     return EVERY >> (SIXTY_FOUR - count)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def trailing_zeros(value):  # type: ignore[no-untyped-def]
     """Return how many of the lowest bits of a uint64 are 0, before the first 1."""
     return numbers.trailing_zeros(value)  # type: ignore[call-arg]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def bits(marks):  # type: ignore[no-untyped-def]
     """Return the high bits of eight bytes, whose others are 0, as the lowest eight bits."""
     return ((marks >> SEVEN) * GATHER) >> FIFTY_SIX
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def word_bytes(block):  # type: ignore[no-untyped-def]
     """Return the first ASCII letters and digits of eight bytes, folded, whether they hold a digit, and how many they are."""
     letters, digits = letters8(block)

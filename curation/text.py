@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.characters import IDEOGRAPHS, LETTERS, character, classify
-from curation.kernels import njit
+from curation.kernels import inlined, kernel, maker
 from curation.swar import (
     EIGHT,
     HIGHS,
@@ -76,14 +76,14 @@ def fold_hashes(texts: pa.Array | pa.ChunkedArray, wanted: np.ndarray | None = N
     return out
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _mix(value):  # type: ignore[no-untyped-def]
     value = (value ^ (value >> np.uint64(30))) * MIX_1
     value = (value ^ (value >> np.uint64(27))) * MIX_2
     return value ^ (value >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def single(point):  # type: ignore[no-untyped-def]
     """Return the hash of a character that is a token."""
     return _mix((FNV_OFFSET ^ np.uint64(point)) * FNV_PRIME) & _ONE_OFF
@@ -99,7 +99,7 @@ def _singles() -> np.ndarray:
 SINGLES = _singles()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def tokenise(data, offsets, goes_on, room, out):  # type: ignore[no-untyped-def]
     """Write the tokens of texts; returns how many there are, and how many of them hold a digit.
 
@@ -143,7 +143,7 @@ def tokenise(data, offsets, goes_on, room, out):  # type: ignore[no-untyped-def]
     return counts
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _block(data, position, end, room, counts):  # type: ignore[no-untyped-def]
     """Take the words of sixty-four bytes of ASCII; returns where the next token may begin: `position` where one is not ASCII.
 
@@ -182,7 +182,7 @@ def _block(data, position, end, room, counts):  # type: ignore[no-untyped-def]
     return position + size, (count, numeral)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _ideographs(data, position, end, room, counts):  # type: ignore[no-untyped-def]
     """Take a run of characters of three bytes that belong to no word; returns where it ends, and how many are tokens."""
     count, found, byte = counts[0], np.uint64(0), data[position]
@@ -206,7 +206,7 @@ def _ideographs(data, position, end, room, counts):  # type: ignore[no-untyped-d
     return position, (count, counts[1]), found
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _word(data, position, end, room, counts):  # type: ignore[no-untyped-def]
     room[1][counts[1]] = position
     position, hashed = word(data, position, end)
@@ -214,7 +214,7 @@ def _word(data, position, end, room, counts):  # type: ignore[no-untyped-def]
     return position, (counts[0] + ONE, counts[1] + (hashed & DIGIT))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def word(data, position, end):  # type: ignore[no-untyped-def]
     """Return where the word that begins at `position` ends, and its hash: of its folded ASCII eight at a time, packed."""
     word, block, filled, digit = FNV_OFFSET, np.uint64(0), np.uint64(0), np.uint64(0)
@@ -229,7 +229,7 @@ def word(data, position, end):  # type: ignore[no-untyped-def]
     return _word_rest(data, position, end, (word, block, filled, digit))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _word_rest(data, position, end, state):  # type: ignore[no-untyped-def]
     """Go on with a word character by character: at the end of a text, and for letters beyond ASCII."""
     word, block, filled, digit = state
@@ -251,18 +251,18 @@ def _word_rest(data, position, end, state):  # type: ignore[no-untyped-def]
     return position, _hashed(word, digit)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _hashed(word, digit):  # type: ignore[no-untyped-def]
     return (_mix(word) & _ONE_OFF) | np.uint64(digit != 0)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _absorb(word, block):  # type: ignore[no-untyped-def]
     word = (word ^ block) * FNV_PRIME * MIX_1
     return word ^ (word >> np.uint64(32))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fold_hashes(data, offsets, wanted, out):  # type: ignore[no-untyped-def]
     for text in range(len(offsets) - 1):
         if not wanted[text]:
@@ -284,7 +284,7 @@ def _fold_hashes(data, offsets, wanted, out):  # type: ignore[no-untyped-def]
         out[text] = _mix(value)
 
 
-@njit(cache=True, nogil=True)
+@maker
 def ngrams(hashes, start, end, n):  # type: ignore[no-untyped-def]
     """Return the hash of each n-gram of hashes[start:end], uint64[max(0, end - start - n + 1)], in text order."""
     count = max(0, end - start - n + 1)

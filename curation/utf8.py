@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from curation.kernels import njit
+from curation.kernels import inlined
 
 
 def buffers(texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +62,7 @@ def integers(column: pa.Array, dtype: type[np.generic]) -> np.ndarray:
     return np.frombuffer(column.buffers()[1] or b"", dtype, len(column), start)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def decode(data, position, end):  # type: ignore[no-untyped-def]
     """Return the code point at `position` and its width in bytes; Arrow strings are valid UTF-8."""
     first = np.int64(data[position])

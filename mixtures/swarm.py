@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from curation.kernels import kernel, maker
 from mixtures.limits import InfeasibleError, Limits
 
 Array = NDArray[np.float64]
@@ -125,7 +125,7 @@ def _pull(points: Array, limits: Limits) -> Array:
     return np.asarray(limits.centre + far * moves)
 
 
-@numba.njit(cache=True)
+@maker
 def _walk(points, power, basis, lower, upper, matrix, low, high, home, radius, steps, seed):  # type: ignore[no-untyped-def]  # noqa: PLR0913, PLR0917 - arrays, since numba takes no objects
     np.random.seed(seed)  # noqa: NPY002 - numba has this generator only
     count, n = points.shape
@@ -162,7 +162,7 @@ def _walk(points, power, basis, lower, upper, matrix, low, high, home, radius, s
     return out
 
 
-@numba.njit(cache=True)
+@kernel
 def _stretch(w, at, move, lower, upper):  # type: ignore[no-untyped-def]
     first, last = -np.inf, np.inf
     for k in range(len(at)):
@@ -172,7 +172,7 @@ def _stretch(w, at, move, lower, upper):  # type: ignore[no-untyped-def]
     return first, last
 
 
-@numba.njit(cache=True)
+@kernel
 def _narrow(first, last, sums, speed, low, high):  # type: ignore[no-untyped-def]
     for g in range(len(low)):
         if abs(speed[g]) > TINY:
@@ -181,7 +181,7 @@ def _narrow(first, last, sums, speed, low, high):  # type: ignore[no-untyped-def
     return min(first, 0.0), max(last, 0.0)
 
 
-@numba.njit(cache=True)
+@kernel
 def _ball(w, at, move, home, room, end):  # type: ignore[no-untyped-def]
     """Return how far towards `end` the moved weights stay within `room` of home; the way is convex and begins inside."""
     inside, outside = 0.0, end
@@ -199,7 +199,7 @@ def _ball(w, at, move, home, room, end):  # type: ignore[no-untyped-def]
     return inside
 
 
-@numba.njit(cache=True)
+@kernel
 def _slice(w, at, move, power, first, last):  # type: ignore[no-untyped-def]
     level = _density(w, at, move, power, 0.0) + np.log(np.random.random() + 1e-300)  # noqa: NPY002
     for _ in range(SHRINKS):
@@ -213,7 +213,7 @@ def _slice(w, at, move, power, first, last):  # type: ignore[no-untyped-def]
     return 0.0
 
 
-@numba.njit(cache=True)
+@kernel
 def _density(w, at, move, power, t):  # type: ignore[no-untyped-def]
     total = 0.0
     for k in range(len(at)):

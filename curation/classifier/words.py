@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
 from curation.characters import classify
+from curation.kernels import inlined, kernel
 from curation.utf8 import buffers, decode
 
 SPACE, ZERO, UNDERSCORE, LINE = 32, 48, 95, 10
@@ -30,7 +30,7 @@ def words(texts: pa.Array, sign: str = "") -> pa.LargeStringArray:
     return pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(ends), pa.py_buffer(out[:total].copy()))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _words(data, offsets, out, ends, sign):  # type: ignore[no-untyped-def]
     at = 0
     for text in range(len(offsets) - 1):
@@ -62,7 +62,7 @@ def _words(data, offsets, out, ends, sign):  # type: ignore[no-untyped-def]
     return at
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _encode(out, at, point):  # type: ignore[no-untyped-def]
     """Write one code point as UTF-8; returns the position after it."""
     if point < 0x80:

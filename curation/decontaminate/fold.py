@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
 from curation.characters import ASCII, character
 from curation.decontaminate.forms import (
@@ -34,6 +33,7 @@ from curation.decontaminate.forms import (
     sequence,
 )
 from curation.decontaminate.labels import label
+from curation.kernels import inlined, kernel
 from curation.text import single, tokens, word
 from curation.utf8 import buffers, strings
 
@@ -84,7 +84,7 @@ def _words() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return keys, values, tokens(strings([str(n) for n in range(100)])).hashes
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fold(data, offsets, tables, out, made):  # type: ignore[no-untyped-def]
     """Fill `made`, the fields of Folded, with the tokens of texts; returns how many there are.
 
@@ -116,7 +116,7 @@ def _fold(data, offsets, tables, out, made):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _as_it_stands(text, before, tables, out, hashes):  # type: ignore[no-untyped-def]
     """Put the word or Han character at hand into hashes where it is a token as it stands; says whether, and what is then."""
     data, end = text
@@ -147,7 +147,7 @@ def _as_it_stands(text, before, tables, out, hashes):  # type: ignore[no-untyped
     return True, (position + 3, np.int64(0)), (state[0] + 1, np.int64(-1)), (False, False, False, False)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _formed(text, place, seen, numerals, out):  # type: ignore[no-untyped-def]
     """Copy what is at hand into `out` in its one form; says whether a sentence or what is labelled begins after it."""
     data, end = text
@@ -182,13 +182,13 @@ def _formed(text, place, seen, numerals, out):  # type: ignore[no-untyped-def]
     return False, (position, size), (width > 0, is_letter(byte), gap, line_start and gap)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _parts(byte):  # type: ignore[no-untyped-def]
     """Say whether a byte parts words."""
     return byte < 128 and ASCII[byte] == 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _stands(data, start, stop, end, plain):  # type: ignore[no-untyped-def]
     """Say whether the word data[start:stop] is a token as it stands: no label or part of a longer number or word."""
     last = data[stop - 1]
@@ -205,7 +205,7 @@ def _stands(data, start, stop, end, plain):  # type: ignore[no-untyped-def]
     return not (after == SPACE and stop + 1 < end and plain[data[stop + 1]] == NEVER)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _read(out, size, state, words, hashes):  # type: ignore[no-untyped-def]
     """Put the tokens of out[:size] into hashes; state, as returned: how many there are, and the tens a unit may follow (or -1)."""
     at, end = np.uint64(0), np.uint64(size)
@@ -221,7 +221,7 @@ def _read(out, size, state, words, hashes):  # type: ignore[no-untyped-def]
     return state
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _put(token, state, words, hashes):  # type: ignore[no-untyped-def]
     """Put a token into hashes, digits for a number word; twenty five is one token."""
     count, tens = state

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from curation.kernels import inlined, kernel
 
 NEWLINE, SPACE, QUOTE, APOSTROPHE, COMMA, POINT = 10, 32, 34, 39, 44, 46
 ZERO, NINE, SMALL_S = 48, 57, 115
@@ -30,7 +31,7 @@ BRACKETS = np.zeros(256, np.int64)
 BRACKETS[np.frombuffer(b"()[]{}<>", np.uint8)] = np.arange(0x81, 0x89)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def joint(data, at, end, after_digit, after_letter):  # type: ignore[no-untyped-def]
     """Return the bytes at `at` that part no word: a separator of thousands, an apostrophe, the space of Al 's pen; else 0."""
     byte = data[at]
@@ -43,7 +44,7 @@ def joint(data, at, end, after_digit, after_letter):  # type: ignore[no-untyped-
     return _genitive(data, at, end) if after_letter and byte == SPACE else 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def ending(data, at, end):  # type: ignore[no-untyped-def]
     """Return the bytes of the end of a sentence at `at` (or of a colon, quotation mark or line), 0 where there is none."""
     byte = data[at]
@@ -60,7 +61,7 @@ def ending(data, at, end):  # type: ignore[no-untyped-def]
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sequence(data, at, end, out, size):  # type: ignore[no-untyped-def]
     """Write brackets that stand in a row from `at` on, a space between them, as letters; returns their bytes and the new size.
 
@@ -76,12 +77,12 @@ def sequence(data, at, end, out, size):  # type: ignore[no-untyped-def]
         return 0, size
     for place in range(at, last):
         if data[place] != SPACE:
-            out[size : size + 4] = (SPACE, 0xC6, BRACKETS[data[place]], SPACE)
+            out[size], out[size + 1], out[size + 2], out[size + 3] = SPACE, 0xC6, BRACKETS[data[place]], SPACE
             size += 4
     return last - at, size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fraction(data, at, end, out, size):  # type: ignore[no-untyped-def]
     """Write the decimals at `at`, a point, without the zeros at their end: 12.50 is 12.5 and 5.00 is 5."""
     last = at
@@ -98,7 +99,7 @@ def fraction(data, at, end, out, size):  # type: ignore[no-untyped-def]
     return at + 1, size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def numeral(data, at, numerals, out, place):  # type: ignore[no-untyped-def]
     """Write the numeral at `at` in digits between spaces; returns the positions after it in data and out.
 
@@ -144,7 +145,7 @@ def numeral(data, at, numerals, out, place):  # type: ignore[no-untyped-def]
     return at, size + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _write(number, out, at):  # type: ignore[no-untyped-def]
     width, rest = 1, number // 10
     while rest:
@@ -155,13 +156,13 @@ def _write(number, out, at):  # type: ignore[no-untyped-def]
     return at + width
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def is_letter(byte):  # type: ignore[no-untyped-def]
     """Say whether a byte is a Latin letter."""
     return (byte >= 97 and byte <= 122) or (byte >= 65 and byte <= 90)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _genitive(data, at, end):  # type: ignore[no-untyped-def]
     """Return the bytes before the s that stands by itself at `at`, as tokenised corpora write it: Al 's pen, Al ’ s pen."""
     here = at + 1
@@ -175,12 +176,12 @@ def _genitive(data, at, end):  # type: ignore[no-untyped-def]
     return here - at if here + 1 < end and data[here] | 32 == SMALL_S and not is_letter(data[here + 1]) else 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _is_apostrophe(data, at, end):  # type: ignore[no-untyped-def]
     return at + 2 < end and data[at] == 0xE2 and data[at + 1] == 0x80 and data[at + 2] == 0x99  # ’
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def low(data, at, end):  # type: ignore[no-untyped-def]
     """Return the low 15 bits of the three-byte code point at `at`; those of U+FFFF where there is none."""
     if at + 2 >= end or data[at] < 0xE3 or data[at] > 0xE9:
@@ -189,13 +190,13 @@ def low(data, at, end):  # type: ignore[no-untyped-def]
     return point & 0x7FFF
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def is_wide(data, at, end, second, third):  # type: ignore[no-untyped-def]
     """Say whether the full-width form EF `second` `third` stands at `at`."""
     return at + 2 < end and data[at] == 0xEF and data[at + 1] == second and data[at + 2] == third
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def digit(data, at, end):  # type: ignore[no-untyped-def]
     """Return the width in bytes of the digit at `at`, 0 where there is none."""
     if at < end and data[at] >= ZERO and data[at] <= NINE:
@@ -205,7 +206,7 @@ def digit(data, at, end):  # type: ignore[no-untyped-def]
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _three_digits(data, at, end):  # type: ignore[no-untyped-def]
     for _ in range(3):
         width = digit(data, at, end)

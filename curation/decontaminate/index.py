@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numba import njit
 
 from curation.decontaminate.benchmarks import Benchmark, digests, load
 from curation.decontaminate.fold import Folded, tokenise
@@ -26,6 +25,7 @@ from curation.decontaminate.seeds import SEED, SHORTEST, plan
 from curation.decontaminate.settings import Settings
 from curation.decontaminate.spans import Table, powers, prefix, span
 from curation.identity import code, digest
+from curation.kernels import maker
 
 QUESTION, WHOLE, ANSWER = 0, 1, 2  # a question; with its options, or else its answer; an answer
 ANYWHERE, SENTENCE, ASKED, ALONE, NEVER = 0, 1, 2, 3, 4  # where a text counts that stands whole; see _place
@@ -185,7 +185,7 @@ def _take(tokens: Folded, weights: np.ndarray, rows: np.ndarray) -> tuple[Folded
     return Folded(offsets, tokens.hashes[inside], tokens.edges[:-1][inside]), weights[inside]
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _wholes(hashes, offsets, power):  # type: ignore[no-untyped-def]
     """Return the hash of all the tokens of each text."""
     out = np.empty(len(offsets) - 1, np.uint64)
@@ -195,7 +195,7 @@ def _wholes(hashes, offsets, power):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _words(hashes, offsets, weights):  # type: ignore[no-untyped-def]
     """Return the fields of Words, where each text's begin, and how many tokens with digits each has."""
     texts = len(offsets) - 1

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from curation.decontaminate.forms import COMMA, POINT, SPACE, digit, is_letter, is_wide, low
+from curation.kernels import inlined, kernel
 
 OPENS, CLOSES, COLON, SQUARE, SQUARE_END = 40, 41, 58, 91, 93
 LONGEST_LIST = 20  # a larger number at the head of a line may be the end of a sentence
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def label(data, at, end, state, numerals):  # type: ignore[no-untyped-def]
     """Return the bytes of a list's or an option's label at `at`, 0 where there is none.
 
@@ -37,13 +37,13 @@ def label(data, at, end, state, numerals):  # type: ignore[no-untyped-def]
     return here - at if good and (lettered or digit(data, here, end) == 0) else 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _opening(data, at, end):  # type: ignore[no-untyped-def]
     """Return the bytes of ( or [ at `at`."""
     return 1 if data[at] == OPENS or data[at] == SQUARE else (3 if is_wide(data, at, end, 0xBC, 0x88) else 0)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _closing(data, at, end):  # type: ignore[no-untyped-def]
     """Return ), ], ., : or 、 (as a comma) for what closes a label at `at`, of any width; 0 for anything else."""
     if at >= end:
@@ -60,7 +60,7 @@ def _closing(data, at, end):  # type: ignore[no-untyped-def]
     return COLON if is_wide(data, at, end, 0xBC, 0x9A) else 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _letter(data, at, end):  # type: ignore[no-untyped-def]
     """Return where the letter of an option ends that stands at `at` (A to J, of any width, or Q), 0 where there is none."""
     if at >= end:
@@ -72,7 +72,7 @@ def _letter(data, at, end):  # type: ignore[no-untyped-def]
     return at + 3 if wide and data[at + 2] >= 0xA1 and data[at + 2] <= 0xAA else 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _number(data, at, end, line_start, numerals):  # type: ignore[no-untyped-def]
     """Return where the number of a list ends that stands at `at`, 0 where there is none."""
     here, count, number = at, 0, 0
@@ -89,7 +89,7 @@ def _number(data, at, end, line_start, numerals):  # type: ignore[no-untyped-def
     return here if count and number <= LONGEST_LIST else 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _is_option(data, place, closing, line_start):  # type: ignore[no-untyped-def]
     """Say whether the letter at place[0], closed before place[1], labels an option: not that of e.g. or (a, b)."""
     at, here, end = place

@@ -8,11 +8,11 @@ question, where one other word may make another question, is then aligned with i
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from curation.decontaminate.index import ALONE, ANSWER, ANYWHERE, ASKED, QUESTION, SENTENCE
+from curation.decontaminate.index import ALONE, ANSWER, ANYWHERE, ASKED, QUESTION, SENTENCE, Index
 from curation.decontaminate.seeds import SEED, SHORTEST
 from curation.decontaminate.spans import fill, find, may_hold, span
+from curation.kernels import inlined, kernel
 
 NONE, FULL, NEAR, PART, ANSWERED = 0, 1, 2, 3, 4  # how a record matches
 RANK = np.array([9, 0, 1, 3, 2])  # of each, which to name first
@@ -22,23 +22,38 @@ EDITS = 8  # one token in so many of a near copy may differ
 ONE = np.uint64(1)
 
 
-@njit(cache=True, nogil=True)
-def matches(text, turns, records, index, rule):  # type: ignore[no-untyped-def]
-    """Return for each record the probe it matches best (-1: none), how, and the overlap.
+def matches(
+    text: tuple[np.ndarray, np.ndarray],
+    turns: tuple[np.ndarray, np.ndarray],
+    records: np.ndarray,
+    index: Index,
+    rule: tuple[float, float, float],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return for each record the probe it matches best (int32, -1: none), how (int8), and the overlap (float32).
 
     text: (hashes, edges) of the tokens; turns: (offsets of each turn's tokens, whether a user says it); records: offsets
-    of each record's turns; index: (probes, words, seeds, powers); rule: (bits, overlap, numbers), as in Settings.
+    of each record's turns; rule: (bits, overlap, numbers), as in Settings.
     """
+    probes, count = index.probes, len(records) - 1
+    found = np.full(count, -1, np.int32), np.zeros(count, np.int8), np.zeros(count, np.float32)
+    longest = int(np.diff(turns[0]).max(initial=0)) + 1
+    turn = np.zeros(longest, np.uint64), np.empty(longest, np.int64)
+    spare = np.zeros(int(np.diff(probes.begin).max(initial=0)) + 1, np.int16)
+    seen = np.full((len(probes.item), 2), -(1 << 40), np.int64)  # see _enough
+    room = seen, spare, (np.empty(SHORT + 1, np.int64), np.empty(SHORT + 1, np.int64))
+    _matches(text, turns, records, (probes, index.words, index.seeds, index.power), (rule, turn, room), found)
+    return found
+
+
+@kernel
+def _matches(text, turns, records, index, scratch, out):  # type: ignore[no-untyped-def]
+    """Fill `out` as `matches` returns it; scratch: the rule, a turn's prefix hashes and places, and room for the looks."""
     hashes, edges = text
     offsets, user = turns
     probes, words, seeds, power = index
-    count = len(records) - 1
-    best, how, share = np.full(count, -1, np.int32), np.zeros(count, np.int8), np.zeros(count, np.float32)
-    seen = np.full((len(probes.item), 2), -(1 << 40), np.int64)  # see _enough
-    spare = np.zeros(np.max(np.diff(probes.begin)) + 1 if len(probes.item) else 1, np.int16)
-    longest = np.max(np.diff(offsets)) if len(offsets) > 1 else 0
-    prefixes, places = np.zeros(longest + 1, np.uint64), np.empty(longest + 1, np.int64)
-    for record in range(count):
+    rule, (prefixes, places), (seen, spare, costs) = scratch
+    best, how, share = out
+    for record in range(len(records) - 1):
         found = (np.int64(-1), NONE, np.float32(0))
         for turn in range(records[record], records[record + 1]):
             begin = offsets[turn]
@@ -63,13 +78,13 @@ def matches(text, turns, records, index, rule):  # type: ignore[no-untyped-def]
                     elif look.place <= SENTENCE and found[1] != FULL and _enough(begin + start, look, seen[probe]):
                         first = begin + max(0, start - look.slack)
                         last = begin + min(size, end + look.slack)
-                        made = _near((hashes[first:last], edges[first : last + 1]), probe, (probes, words, spare), rule)
+                        window = (hashes[first:last], edges[first : last + 1])
+                        made = _near(window, probe, (probes, words), (spare, costs), rule)
                         found = _better(found, made, probes)
         best[record], how[record], share[record] = found
-    return best, how, share
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _likely(prefixes, edges, user, index, places):  # type: ignore[no-untyped-def]
     """Write where in a turn a seed may be into `places`; returns how many there are.
 
@@ -86,7 +101,7 @@ def _likely(prefixes, edges, user, index, places):  # type: ignore[no-untyped-de
     return count
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _key(prefixes, size, at, sentence, index):  # type: ignore[no-untyped-def]
     """Return the position in `seeds` of the tokens at `at`: of SHORTEST that are a sentence, or else of SEED; -1 for none."""
     seeds, power = index
@@ -96,13 +111,13 @@ def _key(prefixes, size, at, sentence, index):  # type: ignore[no-untyped-def]
     return key
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _counts(place, delimited, user, alone):  # type: ignore[no-untyped-def]
     """Say whether a text that stands whole in a turn counts there."""
     return place == ANYWHERE or (delimited and (place <= ASKED or (user and place == ALONE and alone)))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _enough(place, look, seen):  # type: ignore[no-untyped-def]
     """Count a seed of a text's copy that would begin at `place`; say whether it is the one that calls for a look.
 
@@ -114,11 +129,11 @@ def _enough(place, look, seen):  # type: ignore[no-untyped-def]
     return seen[1] == look.least
 
 
-@njit(cache=True, nogil=True)
-def _near(window, probe, index, rule):  # type: ignore[no-untyped-def]
+@kernel
+def _near(window, probe, index, room, rule):  # type: ignore[no-untyped-def]
     """Return (probe, how, share) of a text of which some seeds stand in a window: (hashes, edges) of its tokens."""
-    probes, words, spare = index
-    share, held, numbers = _share(window[0], probe, probes, words, spare)
+    probes, words = index
+    share, held, numbers = _share(window[0], probe, probes, words, room[0])
     length, kind = probes.look[probe].length, probes.look[probe].kind
     if share < NOTED:
         return probe, NONE, share
@@ -133,7 +148,7 @@ def _near(window, probe, index, rule):  # type: ignore[no-untyped-def]
         return probe, PART, share
     stem = probes.stem[probe]
     if stem <= SHORT:
-        edits, start, end = _aligned(window[0], probe, probes, words)
+        edits, start, end = _aligned(window[0], probe, probes, words, room[1])
         if edits > max(1, stem // EDITS):
             return probe, NONE, share
         if (
@@ -145,11 +160,12 @@ def _near(window, probe, index, rule):  # type: ignore[no-untyped-def]
     return probe, NEAR, share
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _share(window, probe, probes, words, spare):  # type: ignore[no-untyped-def]
     """Return the share of a text's information that stands in the window in any order, its tokens, the share of its numbers."""
     begin, end = probes.begin[probe], probes.begin[probe + 1]
-    spare[: end - begin] = words.times[begin:end]
+    for word in range(begin, end):
+        spare[word - begin] = words.times[word]
     weight, held, numbers = np.float32(0), 0, 0
     for token in window:
         place = _find_word(token, begin, end, words)
@@ -162,7 +178,7 @@ def _share(window, probe, probes, words, spare):  # type: ignore[no-untyped-def]
     return weight / probes.bits[probe], held, (np.float32(numbers / every) if every else np.float32(1))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _find_word(token, begin, end, words):  # type: ignore[no-untyped-def]
     low, high = begin, end
     while low < high:
@@ -174,12 +190,13 @@ def _find_word(token, begin, end, words):  # type: ignore[no-untyped-def]
     return low if low < end and words.hash[low] == token else np.int64(-1)
 
 
-@njit(cache=True, nogil=True)
-def _aligned(window, probe, probes, words):  # type: ignore[no-untyped-def]
+@kernel
+def _aligned(window, probe, probes, words, room):  # type: ignore[no-untyped-def]
     """Return how few tokens are changed, put in or left out in a copy of the probe's stem, and where in the window it is."""
     length, base, first = probes.stem[probe], probes.begin[probe], probes.first[probe]
-    cost = np.arange(length + 1)  # of the text's first n tokens against a copy that ends here
-    start = np.zeros(length + 1, np.int64)  # where that copy begins
+    cost, start = room  # of the text's first n tokens against a copy that ends here, and where that copy begins
+    for n in range(length + 1):
+        cost[n], start[n] = n, 0
     best, begin, end = length + 1, 0, 0
     for at in range(len(window)):
         above, above_start = cost[0], start[0]
@@ -198,13 +215,13 @@ def _aligned(window, probe, probes, words):  # type: ignore[no-untyped-def]
     return best, begin, end
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _edge(edges, at):  # type: ignore[no-untyped-def]
     """Say whether a sentence begins or ends within a token of `at`: the edit may be there."""
     return edges[at] or (at > 0 and edges[at - 1]) or (at + 1 < len(edges) and edges[at + 1])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _better(old, new, probes):  # type: ignore[no-untyped-def]
     """Return the match to name: a whole question before a near one before an answer before a part; then the most bits."""
     if new[1] == NONE or old[1] == NONE:

@@ -8,9 +8,9 @@ few, and a name or a rare word many; a text's bits say how unlikely it is to mee
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from curation.decontaminate.spans import BASE
+from curation.kernels import kernel, maker
 
 PRIOR_BITS = 9.0  # of a token of which the benchmarks tell nothing: a Zipf vocabulary's word, or a Han character
 PRIOR_ITEMS = 1000.0  # items that the prior counts for: with fewer benchmark items it decides, with 100,000 it does not
@@ -43,7 +43,7 @@ def holders(asked: np.ndarray, keys: np.ndarray, owners: np.ndarray) -> np.ndarr
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count(keys, owners, table, counts, last):  # type: ignore[no-untyped-def]
     mask = np.uint64(len(table) - 1)
     for n in range(len(keys)):
@@ -57,7 +57,7 @@ def _count(keys, owners, table, counts, last):  # type: ignore[no-untyped-def]
             last[slot] = owners[n]
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _look_up(asked, table, counts):  # type: ignore[no-untyped-def]
     mask = np.uint64(len(table) - 1)
     out = np.empty(len(asked), np.int32)

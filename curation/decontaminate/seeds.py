@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from itertools import permutations
 
 import numpy as np
-from numba import njit
 
 from curation.decontaminate.fold import Folded
 from curation.decontaminate.rarity import holders
 from curation.decontaminate.spans import Table, spans, table
+from curation.kernels import maker
 
 SEED = 4  # tokens by which a text is found
 SHORTEST = 3  # tokens of the shortest text that is looked for: where it is a sentence of a user's, by all its tokens
@@ -78,7 +78,7 @@ def _orders(own: np.ndarray, edges: np.ndarray, stem: int) -> Iterator[tuple[np.
     yield from every
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _chosen(counts, begin):  # type: ignore[no-untyped-def]
     """Mark at most SEEDS of each text's spans, evenly spaced, that few items hold; where none is rare, the rarest."""
     out = np.zeros(len(counts), np.bool_)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from curation.kernels import inlined, kernel, maker
 from curation.text import MIX_1, MIX_2
 
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so multiplying by it loses nothing: 2^64 / golden ratio, Knuth vol. 3, 6.4
@@ -38,7 +38,7 @@ def table(keys: np.ndarray, values: np.ndarray) -> Table:
     )
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _filter(keys):  # type: ignore[no-untyped-def]
     out = np.zeros(1 << FILTER_BITS, np.uint64)
     for key in keys:
@@ -46,12 +46,12 @@ def _filter(keys):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _mask(key):  # type: ignore[no-untyped-def]
     return (ONE << (key & LOW_SIX)) | (ONE << ((key >> SIX) & LOW_SIX))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def may_hold(table, key):  # type: ignore[no-untyped-def]
     """Say whether the table may hold `key`; False is sure."""
     mask = _mask(key)
@@ -63,7 +63,7 @@ def powers(length: int) -> np.ndarray:
     return np.cumprod(np.concatenate([np.ones(1, np.uint64), np.full(length, BASE, np.uint64)]), dtype=np.uint64)
 
 
-@njit(cache=True, nogil=True)
+@maker
 def prefix(hashes, start, end):  # type: ignore[no-untyped-def]
     """Return the polynomial hash of every beginning of hashes[start:end], from the empty one on."""
     out = np.empty(end - start + 1, np.uint64)
@@ -71,7 +71,7 @@ def prefix(hashes, start, end):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fill(hashes, out):  # type: ignore[no-untyped-def]
     """Write the polynomial hash of every beginning of `hashes` into `out`."""
     value = np.uint64(0)
@@ -81,7 +81,7 @@ def fill(hashes, out):  # type: ignore[no-untyped-def]
         out[at + 1] = value
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def span(prefixes, first, last, power):  # type: ignore[no-untyped-def]
     """Return the hash of tokens first:last from prefix hashes; equal for equal tokens wherever they stand."""
     value = prefixes[last] - prefixes[first] * power[last - first]
@@ -90,7 +90,7 @@ def span(prefixes, first, last, power):  # type: ignore[no-untyped-def]
     return value ^ (value >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def find(table, key):  # type: ignore[no-untyped-def]
     """Return the position of `key` in the table, -1 where it is not there."""
     bucket = np.int64(key >> np.uint64(64 - DIRECTORY_BITS))
@@ -100,7 +100,7 @@ def find(table, key):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(cache=True, nogil=True)
+@maker
 def spans(hashes, offsets, length, power):  # type: ignore[no-untyped-def]
     """Return the hash of each `length` tokens in a row of each text, in text order, and the text of each."""
     count = 0

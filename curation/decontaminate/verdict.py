@@ -58,7 +58,7 @@ def _judge(index: Index, settings: Settings, records: pa.Table) -> pa.Table:
         (text.hashes, text.edges),
         (text.offsets, user),
         turns.offsets,
-        (index.probes, index.words, index.seeds, index.power),
+        index,
         (settings.bits, settings.overlap, settings.numbers),
     )
     none = how == 0

@@ -9,7 +9,7 @@ import numpy as np
 
 from curation.files.lines import BLOCK
 from curation.files.row import MAX_ROW, Lines
-from curation.kernels import njit
+from curation.kernels import kernel
 from curation.swar import HIGHS, load8
 
 SPACE, NEWLINE, QUOTE, BACKSLASH, COMMA = 0x20, 0x0A, 0x22, 0x5C, 0x2C
@@ -48,7 +48,7 @@ def array_lines(head: bytes, chunks: Iterator[bytes], file: str) -> Generator[Li
             return Rest(bytes(data), number, status)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _cut(data, between):  # type: ignore[no-untyped-def]
     """Turn commas between objects into line ends, and white space outside strings into spaces.
 
@@ -76,7 +76,7 @@ def _cut(data, between):  # type: ignore[no-untyped-def]
     return begin, end, at, rows, between, MORE
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _object_end(data, at):  # type: ignore[no-untyped-def]
     """Return where the object ends that begins at `at`, and CLOSED, or the status that says why it does not end here."""
     depth = 0
@@ -100,7 +100,7 @@ def _object_end(data, at):  # type: ignore[no-untyped-def]
     return at, MORE
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _string_end(data, at):  # type: ignore[no-untyped-def]
     """Return where the closing quote stands, at the earliest the end of the data; -1 where a line ends within the string, which no JSON string may hold."""
     while at < len(data):

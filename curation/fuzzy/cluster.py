@@ -10,7 +10,7 @@ import pyarrow as pa
 from curation.clusters import Keys, column, equal, nulls, values
 from curation.fuzzy.minhash import mix
 from curation.fuzzy.similar import TEXT, similarity
-from curation.kernels import njit
+from curation.kernels import kernel, maker
 from curation.spill import Spill
 
 FAILED = 1 << 20  # pairs remembered as too different, so that the next band does not compare them again: 8 MB
@@ -49,7 +49,7 @@ def cluster(keys: Keys, bands: int, rule: Rule, spill: Spill) -> tuple[np.ndarra
     return root, nearest
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _copies(root, nearest, span):  # type: ignore[no-untyped-def]
     for row in range(span[0], span[1]):
         if root[row] != row:
@@ -95,7 +95,7 @@ def _seen(keys: Keys, name: str, active: np.ndarray, spill: Spill) -> tuple[np.n
     return seen, 32 - bits
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _see(hashes, active, counts):  # type: ignore[no-untyped-def]
     seen, shift = counts
     for row in range(len(hashes)):
@@ -107,7 +107,7 @@ def _see(hashes, active, counts):  # type: ignore[no-untyped-def]
             seen[place >> np.uint64(2)] = byte | ((once << np.uint64(1) | np.uint64(1)) << low)
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _often(hashes, active, first, counts, span):  # type: ignore[no-untyped-def]
     """Return the keys of the active rows whose hash lies in span[0]:span[1] and may have been seen more than once."""
     seen, shift = counts
@@ -150,7 +150,7 @@ def _lengths(table: pa.Table, name: str) -> np.ndarray:
     return np.concatenate([np.empty(0, np.int64), *pieces])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _copy_tokens(every, offsets, tokens, texts):  # type: ignore[no-untyped-def]
     """Write the tokens of the candidates among some rows: row i has every[offsets[i]:offsets[i + 1]]."""
     starts, lengths = texts
@@ -179,7 +179,7 @@ def _join_all(
             spill.release()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _join(keys, texts, rule, found, scratch, state):  # type: ignore[no-untyped-def]
     """Join the near duplicates of each bucket; says whether that is done, or goes on where it stopped after `most` comparisons.
 
@@ -214,7 +214,7 @@ def _join(keys, texts, rule, found, scratch, state):  # type: ignore[no-untyped-
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _taken(parent, chosen, ours):  # type: ignore[no-untyped-def]
     """Say whether a row is in the cluster of one of the leaders."""
     root = _find(parent, ours)
@@ -224,7 +224,7 @@ def _taken(parent, chosen, ours):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _compare(ours, theirs, texts, limits, found, scratch):  # type: ignore[no-untyped-def]
     """Join two rows where they are near duplicates; the smaller root becomes the root of both."""
     failed, table, stamps, clock = scratch
@@ -245,7 +245,7 @@ def _compare(ours, theirs, texts, limits, found, scratch):  # type: ignore[no-un
     parent[max(a, b)] = min(a, b)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _find(parent, item):  # type: ignore[no-untyped-def]
     while parent[item] != item:
         parent[item] = parent[parent[item]]
@@ -253,7 +253,7 @@ def _find(parent, item):  # type: ignore[no-untyped-def]
     return item
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _flatten(root, span):  # type: ignore[no-untyped-def]
     for row in range(span[0], span[1]):
         root[row] = _find(root, row)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from curation.kernels import njit
+from curation.kernels import inlined, kernel
 
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, 2^64 / golden ratio: base of the rolling hash, modulo 2^64
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 finaliser, Steele et al. 2014
@@ -25,7 +25,7 @@ def permutations(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return flips, draw.integers(0, 1 << 31, count, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def band_hashes(hashes, n, rows, perms, room, out):  # type: ignore[no-untyped-def]
     """Write the band hashes (uint32, one a band) of a text's tokens into `out`; of a text without any, nothing.
 
@@ -67,7 +67,7 @@ def band_hashes(hashes, n, rows, perms, room, out):  # type: ignore[no-untyped-d
         out[band] = np.uint32(value >> np.uint64(32))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _lower(lowest, perms, a, b, c, d):  # type: ignore[no-untyped-def]
     """Lower each permutation's minimum by four shingles, so that it is loaded once for four."""
     flips, odds = perms
@@ -80,7 +80,7 @@ def _lower(lowest, perms, a, b, c, d):  # type: ignore[no-untyped-def]
         lowest[p] = min(w, x, y, z, lowest[p])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def mix(value):  # type: ignore[no-untyped-def]
     """Return the splitmix64 finaliser of a uint64."""
     value = (value ^ (value >> np.uint64(30))) * MIX_1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from curation.characters import NOTE
-from curation.kernels import njit
+from curation.kernels import kernel
 from curation.swar import HIGHS, load8
 
 LESS, MORE = np.uint8(ord("<")), np.uint8(ord(">"))
@@ -13,7 +13,7 @@ EACH_LESS, EACH_ONE = np.uint64(0x3C3C3C3C3C3C3C3C), np.uint64(0x010101010101010
 NOTED = np.array([chr(byte) in NOTE for byte in range(256)])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def has_notes(data):  # type: ignore[no-untyped-def]
     """Say whether "<<" stands in the bytes: without a way out of the loop, which then vectorises."""
     found = False
@@ -22,7 +22,7 @@ def has_notes(data):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def without_notes(data, offsets, numerals, out):  # type: ignore[no-untyped-def]
     """Copy turns without their notes; says whether there was one.
 
@@ -35,7 +35,8 @@ def without_notes(data, offsets, numerals, out):  # type: ignore[no-untyped-def]
         at, end = offsets[turn], offsets[turn + 1]
         while at < end:
             note, after = _next(data, at, end)
-            text[size : size + note - at] = data[at:note]
+            for place in range(at, note):
+                text[size + place - at] = data[place]
             while numeral < len(numerals) and numerals[numeral] < after:
                 inside = numerals[numeral] >= note
                 places[numeral] = -1 if inside else size + numerals[numeral] - at
@@ -47,7 +48,7 @@ def without_notes(data, offsets, numerals, out):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _next(data, at, end):  # type: ignore[no-untyped-def]
     """Return where the next note begins and ends, `end` twice where there is none."""
     while at + 5 <= end:

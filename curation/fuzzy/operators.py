@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from curation.characters import character
-from curation.kernels import njit
+from curation.kernels import inlined, kernel
 from curation.utf8 import decode
 
 # Classes of bytes: 0 for what is none of these, an operator is its own class.
@@ -19,7 +19,7 @@ BYTES = np.array([_CLASSES.get(byte, byte if byte in b"+-*/<>^%" else 0) for byt
 FNV_PRIME = np.uint32(16777619)  # FNV-1a, 32 bit
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def operators(data, at, end, numerals):  # type: ignore[no-untyped-def]
     """Return the hash of the operators in data[at:end], in order, that stand next to a digit (white space apart), 0 for none.
 
@@ -44,7 +44,7 @@ def operators(data, at, end, numerals):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _digit(data, at, end):  # type: ignore[no-untyped-def]
     """Return where in the word at `at` the next digit stands, `end` where there is none or no word."""
     while at < end:
@@ -57,7 +57,7 @@ def _digit(data, at, end):  # type: ignore[no-untyped-def]
     return end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _before(data, start, at):  # type: ignore[no-untyped-def]
     """Return the operator that stands before `at`, white space apart, 0 where there is none since `start`."""
     end = at
@@ -71,7 +71,7 @@ def _before(data, start, at):  # type: ignore[no-untyped-def]
     return np.uint8(0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _kind(data, at, end):  # type: ignore[no-untyped-def]
     """Return the class of the character at `at` and its width in bytes."""
     if at >= end:
@@ -83,7 +83,7 @@ def _kind(data, at, end):  # type: ignore[no-untyped-def]
     return _folded(point), width
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _folded(point):  # type: ignore[no-untyped-def]
     """Return the class of a code point above ASCII."""
     if point == 0xD7:

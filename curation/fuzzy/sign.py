@@ -12,7 +12,7 @@ from curation.clusters import values
 from curation.fuzzy.minhash import band_hashes, permutations
 from curation.fuzzy.notes import has_notes, without_notes
 from curation.fuzzy.operators import operators
-from curation.kernels import njit
+from curation.kernels import inlined, kernel, maker
 from curation.record import Turns, flat_turns
 from curation.text import most_tokens, tokenise
 from curation.utf8 import buffers, numbers
@@ -82,22 +82,31 @@ class Found(NamedTuple):
         return cls(begin, once, answer, begin.copy(), np.empty_like(once), answer.copy(), signs, bands_of)
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _sign(data, texts, records, perms, limits, found):  # type: ignore[no-untyped-def]
-    """Sign record after record, each while its tokens lie in the processor's cache; returns the tokens of all, read once and again.
+    """Sign all records; returns the tokens of all, read once and again.
 
     texts: offsets of the turns into `data`, and which of them begin within a word; records: offsets of the records' turns, and
     the last assistant turn of each; limits: ngram, rows a band, exact_numbers_below.
     """
-    offsets, cut = texts
-    turns, latest = records
-    ngram, rows, short = limits
+    offsets, turns = texts[0], records[0]
     size, most = 0, 1
-    for record in range(len(latest)):
+    for record in range(len(turns) - 1):
         size = max(size, offsets[turns[record + 1]] - offsets[turns[record]])
         most = max(most, turns[record + 1] - turns[record])
     once, twice, lowest = _reading(size, most), _reading(size, most), np.empty(len(perms[0]), np.uint32)
     bare = (np.empty(size + 1, np.uint8), np.zeros(most + 1, np.int64), np.empty(len(once[0][0]), np.int64))
+    room = (once, twice, bare, lowest, np.empty(most, np.bool_))
+    return _sign_each(data, texts, records, (perms, limits), room, found)
+
+
+@kernel
+def _sign_each(data, texts, records, rule, room, found):  # type: ignore[no-untyped-def]
+    """Sign record after record, each while its tokens lie in the processor's cache; returns as `_sign` does."""
+    offsets, cut = texts
+    turns, latest = records
+    perms, (ngram, rows, short) = rule
+    once, twice, bare, lowest, parts = room
     total, again = 0, 0
     for record in range(len(latest)):
         first, last = turns[record], turns[record + 1]
@@ -115,9 +124,9 @@ def _sign(data, texts, records, perms, limits, found):  # type: ignore[no-untype
         band_hashes(hashes, ngram, rows, perms, lowest, found.bands[record])
         apart = first < last and cut[first + answer]
         if apart:
-            parts = cut[first:last].copy()
-            parts[answer] = False
-            hashes, _, begin = _read(said, text, parts, twice, answer)
+            for turn in range(first, last):
+                parts[turn - first] = cut[turn] and turn - first != answer
+            hashes, _, begin = _read(said, text, parts[: last - first], twice, answer)
         if noted or apart:
             _small(hashes, found.again[again : again + len(hashes)])
             again += len(hashes)
@@ -126,7 +135,7 @@ def _sign(data, texts, records, perms, limits, found):  # type: ignore[no-untype
     return total, again
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _drop(hashes, places, answer, room):  # type: ignore[no-untyped-def]
     """Leave out the tokens within notes: those with a digit whose place is -1; returns as `_read` does."""
     count, numeral, digits, begin = 0, 0, 0, answer
@@ -144,7 +153,7 @@ def _drop(hashes, places, answer, room):  # type: ignore[no-untyped-def]
     return room[0][:count], room[1][:digits], begin
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _reading(size, turns):  # type: ignore[no-untyped-def]
     """Return room for the tokens of so many bytes in so many turns."""
     count = (size + turns) // 2 + 1  # as most_tokens has it
@@ -154,7 +163,7 @@ def _reading(size, turns):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _read(data, offsets, cut, reading, answer):  # type: ignore[no-untyped-def]
     """Return the hashes of a record's tokens, where those with a digit begin, and at which token the turn `answer` does."""
     room, out = reading
@@ -162,14 +171,14 @@ def _read(data, offsets, cut, reading, answer):  # type: ignore[no-untyped-def]
     return room[0][:count], room[1][:digits], out[0][answer]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _small(hashes, out):  # type: ignore[no-untyped-def]
     """Write 16 bits of each token's hash: 15 of the higher ones, and the lowest."""
     for token in range(len(hashes)):
         out[token] = np.uint16((hashes[token] >> HALF) & HIGH_15) | np.uint16(hashes[token] & ONE)
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _cut_words(data, offsets, turns):  # type: ignore[no-untyped-def]
     """Return where a turn begins within a word that the turn before began: text and continuation, cut by length.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from curation.fuzzy.minhash import BASE, mix
-from curation.kernels import njit
+from curation.kernels import inlined, kernel
 
 NEW, SEEN, SHARED = 0, 1, 2
 ONE = np.uint64(1)
@@ -27,7 +27,7 @@ TEXT = np.dtype(
 )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def similarity(texts, a, b, rule, scratch):  # type: ignore[no-untyped-def]
     """Return the Jaccard of two candidates, or -1 where a guard says that they are different all the same.
 
@@ -55,18 +55,18 @@ def similarity(texts, a, b, rule, scratch):  # type: ignore[no-untyped-def]
     return whole
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _first(row):  # type: ignore[no-untyped-def]
     """Return where the tokens of a text begin and end, and at which of them its answer begins."""
     return row.start, row.start + row.length, np.int64(row.answer)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _other(row):  # type: ignore[no-untyped-def]
     return row.again, row.again + row.again_length, np.int64(row.again_answer)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _read_again(tokens, texts, others, whole, rule, scratch):  # type: ignore[no-untyped-def]
     """Return the Jaccard and the readings of both texts that first reach the threshold; else `whole` and the first ones.
 
@@ -83,7 +83,7 @@ def _read_again(tokens, texts, others, whole, rule, scratch):  # type: ignore[no
     return whole, texts[0], texts[1]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _other_answers(tokens, texts, begin, rule, scratch):  # type: ignore[no-untyped-def]
     """Say whether the answers, which begin at the tokens `begin`, are other ones.
 
@@ -108,7 +108,7 @@ def _other_answers(tokens, texts, begin, rule, scratch):  # type: ignore[no-unty
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _jaccard(tokens, ours, theirs, ngram, least, scratch):  # type: ignore[no-untyped-def]
     """Return the Jaccard of two spans; where it is below `least`, something between the two."""
     if ours[0] == ours[1] or theirs[0] == theirs[1]:
@@ -117,7 +117,7 @@ def _jaccard(tokens, ours, theirs, ngram, least, scratch):  # type: ignore[no-un
     return both / (left + right - both)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _overlap(tokens, ours, theirs, ngram, least, scratch):  # type: ignore[no-untyped-def]
     """Return how many distinct shingles the first text has, the second, and both.
 
@@ -134,7 +134,7 @@ def _overlap(tokens, ours, theirs, ngram, least, scratch):  # type: ignore[no-un
     return left, right, both
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _walk(tokens, span, ngram, before, scratch):  # type: ignore[no-untyped-def]
     """Enter a text's shingles in the hash table; return how many are distinct and how many the text before had too.
 
@@ -167,7 +167,7 @@ def _walk(tokens, span, ngram, before, scratch):  # type: ignore[no-untyped-def]
         at += 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _enter(shingle, now, second, table, stamps):  # type: ignore[no-untyped-def]
     """Enter a shingle in the hash table; return whether it is NEW, SEEN in this text, or SHARED with the text before."""
     mask = np.uint64(len(table) - 1)
@@ -187,7 +187,7 @@ def _enter(shingle, now, second, table, stamps):  # type: ignore[no-untyped-def]
         slot = (slot + ONE) & mask
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _other_numbers(tokens, ours, theirs, scratch):  # type: ignore[no-untyped-def]
     """Say whether the texts differ by their numbers: another sum in the same words, not an edited copy.
 
@@ -200,7 +200,7 @@ def _other_numbers(tokens, ours, theirs, scratch):  # type: ignore[no-untyped-de
     return 3 * (here + there) >= left + right - 2 * both
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _numbers_lacking(tokens, ours, theirs):  # type: ignore[no-untyped-def]
     """Return how many distinct numbers of the first text the second lacks."""
     count = 0
@@ -211,7 +211,7 @@ def _numbers_lacking(tokens, ours, theirs):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _holds(tokens, span, token):  # type: ignore[no-untyped-def]
     for at in range(span[0], span[1]):  # noqa: SIM110 (numba compiles no generator expression)
         if tokens[at] == token:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from curation.kernels import inlined, kernel
 from curation.language.markup import (
     MARKS,
     SYMBOLS,
@@ -66,7 +66,7 @@ def _measure(texts: pa.Array, characters: int, quotes: bool) -> tuple[np.ndarray
     return measures, column(heads, head)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _scan(data, offsets, tables, out, settings):  # type: ignore[no-untyped-def]
     table, symbols, words = tables
     measures, heads, head = out
@@ -105,7 +105,7 @@ def _scan(data, offsets, tables, out, settings):  # type: ignore[no-untyped-def]
         heads[text + 1] = written
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _after(data, place, tables, count, quotes):  # type: ignore[no-untyped-def]
     """Return the position after what is no prose here (`position` where it is) and the end of the line it is on."""
     position, end, line_end = place
@@ -128,7 +128,7 @@ def _after(data, place, tables, count, quotes):  # type: ignore[no-untyped-def]
     return after, line_end
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _count_word(count, packed, size, words):  # type: ignore[no-untyped-def]
     n = len(SCRIPTS)
     if size > 1:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from curation.kernels import inlined, kernel
 
 TICK, DOLLAR, BACKSLASH, LESS, MORE, NEWLINE, HASH, SLASH, UNDERSCORE = 96, 36, 92, 60, 62, 10, 35, 47, 95
 QUOTE, APOSTROPHE, OPEN, CLOSE, COLON = 34, 39, (40, 91), 41, 58  # " ' ( [ ) :
@@ -18,7 +19,7 @@ MARKS[np.frombuffer(b"`$\\<hw\"'\xe2\xe3", np.uint8)] = True  # the bytes that m
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing, Knuth 6.4
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def line_after(data, position, end):  # type: ignore[no-untyped-def]
     """Return the position after the line's end."""
     while position < end and data[position] != NEWLINE:
@@ -26,7 +27,7 @@ def line_after(data, position, end):  # type: ignore[no-untyped-def]
     return min(position + 1, end)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def is_code(data, start, end, tables, after_code):  # type: ignore[no-untyped-def]
     """Say whether a line is code: a comment, or ended or studded as code is, without two English function words.
 
@@ -65,7 +66,7 @@ def is_code(data, start, end, tables, after_code):  # type: ignore[no-untyped-de
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _studs(data, start, end, symbols):  # type: ignore[no-untyped-def]
     """Return a line's symbols, its visible bytes, the last of them, whether all are ASCII, and whether one is a letter.
 
@@ -94,7 +95,7 @@ def _studs(data, start, end, symbols):  # type: ignore[no-untyped-def]
     return found + (called and last == CLOSE), visible, last, ascii_only, lettered
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _words(data, start, end, words):  # type: ignore[no-untyped-def]
     """Return how many words of a line, strings left out, are English function words, and whether a keyword leads it."""
     total, packed, size, position, keyword = 0, np.uint64(0), 0, start, False
@@ -114,7 +115,7 @@ def _words(data, start, end, words):  # type: ignore[no-untyped-def]
     return total, keyword
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _string(data, position, end):  # type: ignore[no-untyped-def]
     """Return the position after the string, or the <<sum>> of a calculator, that starts here, else `position`."""
     byte = data[position]
@@ -127,7 +128,7 @@ def _string(data, position, end):  # type: ignore[no-untyped-def]
     return _after(data, position + 1, end, byte, 1, position)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def word_kind(packed, words):  # type: ignore[no-untyped-def]
     """Return the kind of a word by its last 8 bytes, packed big-endian (scripts.word_table): 1 English, 2 a keyword, 3 telling."""
     slot = np.int64((packed * _GOLDEN) >> np.uint64(55))
@@ -136,7 +137,7 @@ def word_kind(packed, words):  # type: ignore[no-untyped-def]
     return np.int64(words[slot, 1]) if words[slot, 0] == packed else 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def after_markup(data, position, end, line_end):  # type: ignore[no-untyped-def]  # noqa: C901, PLR0911 - a branch a mark
     """Return the position after the code, LaTeX, tag or link that starts here, or `position` where none does."""
     byte = data[position]
@@ -167,7 +168,7 @@ def after_markup(data, position, end, line_end):  # type: ignore[no-untyped-def]
     return position
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def after_quote(data, position, line_end):  # type: ignore[no-untyped-def]  # noqa: PLR0911 - a branch a mark
     """Return the position after the quotation or title that starts here and ends on its line, else `position`."""
     if data[position] == QUOTE:
@@ -192,7 +193,7 @@ def after_quote(data, position, line_end):  # type: ignore[no-untyped-def]  # no
     return position
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _after(data, position, end, byte, times, otherwise):  # type: ignore[no-untyped-def]
     """Return the position after the next run of `times` bytes, `otherwise` where there is none before `end`."""
     run = 0
@@ -204,7 +205,7 @@ def _after(data, position, end, byte, times, otherwise):  # type: ignore[no-unty
     return otherwise
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _after_escape(data, position, end, byte, otherwise):  # type: ignore[no-untyped-def]
     while position + 1 < end:
         if data[position] == BACKSLASH and data[position + 1] == byte:
@@ -213,7 +214,7 @@ def _after_escape(data, position, end, byte, otherwise):  # type: ignore[no-unty
     return otherwise + 2
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _is_formula(data, start, end):  # type: ignore[no-untyped-def]
     """Say whether there is more than an amount of money between two dollar signs: a letter alone, or an operator."""
     if end - start <= 2:
@@ -225,7 +226,7 @@ def _is_formula(data, start, end):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _is_link(data, position, end):  # type: ignore[no-untyped-def]
     """Say whether http://, https:// or www. starts here."""
     if position + 7 < end and data[position] == 104 and data[position + 1] == 116 and data[position + 2] == 116:
@@ -233,13 +234,13 @@ def _is_link(data, position, end):  # type: ignore[no-untyped-def]
     return position + 4 < end and data[position] == 119 and data[position + 1] == 119 and data[position + 3] == 46
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def is_letter(byte):  # type: ignore[no-untyped-def]
     """Say whether a byte is an ASCII letter."""
     return 65 <= byte <= 90 or 97 <= byte <= 122
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def is_digit(byte):  # type: ignore[no-untyped-def]
     """Say whether a byte is an ASCII digit."""
     return 48 <= byte <= 57

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 
 from curation.identity import file_digest
 from curation.judge import VERDICT
+from curation.kernels import maker
 from curation.language.decide import UND, WHOLE, decide, weight
 from curation.language.letters import Letters, letters
 from curation.language.scripts import SCRIPTS
@@ -98,7 +98,7 @@ def _script(found: Letters, codes: np.ndarray, names: list[str], chosen: np.ndar
     return pa.array(scripts).take(pa.array(np.append(kind, 0)[chosen], mask=chosen < 0))
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _majority(offsets, wanted, codes, length, n_codes):  # type: ignore[no-untyped-def]
     """Return, for each record, the longest of its wanted turns in the language most of their text is in; -1: none."""
     out = np.full(len(offsets) - 1, -1, np.int64)
@@ -119,7 +119,7 @@ def _majority(offsets, wanted, codes, length, n_codes):  # type: ignore[no-untyp
     return out
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _agreement(offsets, user, assistant, codes):  # type: ignore[no-untyped-def]
     """Say of each record whether no assistant turn is in another language than the user turn before it."""
     out = np.ones(len(offsets) - 1, np.bool_)

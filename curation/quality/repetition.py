@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
+from curation.kernels import inlined, maker
 from curation.text import ngrams, tokens
 from curation.utf8 import buffers
 
@@ -47,7 +47,7 @@ def echo(prompts: pa.Array, responses: pa.Array) -> tuple[np.ndarray, np.ndarray
     return _echo(prompt_offsets, prompt, response_offsets, response)  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _echo(prompt_offsets, prompt, response_offsets, response):  # type: ignore[no-untyped-def]
     n = len(prompt_offsets) - 1
     equal, mostly = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
@@ -65,7 +65,7 @@ def _echo(prompt_offsets, prompt, response_offsets, response):  # type: ignore[n
     return equal, mostly
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _trim(data, start, end):  # type: ignore[no-untyped-def]
     while start < end and data[start] <= 32:
         start += 1
@@ -74,7 +74,7 @@ def _trim(data, start, end):  # type: ignore[no-untyped-def]
     return start, end
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _same(left, at, right, start, length):  # type: ignore[no-untyped-def]
     for i in range(length):  # noqa: SIM110 - compiled, where a generator is not
         if left[at + i] != right[start + i]:
@@ -82,7 +82,7 @@ def _same(left, at, right, start, length):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _periodic(offsets, data):  # type: ignore[no-untyped-def]
     """Say of each text whether its end has a period, by the failure function of Knuth, Morris and Pratt 1977.
 
@@ -108,12 +108,12 @@ def _periodic(offsets, data):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _lettered(byte):  # type: ignore[no-untyped-def]
     return byte >= 128 or 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _shares(offsets, hashes):  # type: ignore[no-untyped-def]
     n = len(offsets) - 1
     seen, near = np.zeros(n, np.float32), np.zeros(n, np.float32)

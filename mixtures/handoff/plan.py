@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from curation.kernels import kernel, maker
 from mixtures.handoff.manifest import Settings
 from mixtures.sample import Supply
 
@@ -80,7 +80,7 @@ def _word(ids: np.ndarray) -> np.ndarray:
     return words[:, 0] ^ (words[:, 1] * GOLDEN)
 
 
-@njit(cache=True, nogil=True)
+@maker
 def _pack(lengths, rows, stream, opening, most):  # type: ignore[no-untyped-def]
     """Put each record on the open line it fills best, of its own stream, that lacks it; returns the line of each record.
 
@@ -110,7 +110,7 @@ def _pack(lengths, rows, stream, opening, most):  # type: ignore[no-untyped-def]
     return line_of
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _holds(rows, after, at, row):  # type: ignore[no-untyped-def]
     """Say whether the line whose last member is `at` has this record: a copy would give the answer away."""
     while at >= 0 and rows[at] != row:
@@ -118,7 +118,7 @@ def _holds(rows, after, at, row):  # type: ignore[no-untyped-def]
     return at >= 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _retire(line, left):  # type: ignore[no-untyped-def]
     """Return the slot to use for a new line: a free one, else that of the fullest line."""
     best = 0

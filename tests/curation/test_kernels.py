@@ -1,4 +1,4 @@
-"""Compiled kernels are never older than the code they inline."""
+"""Compiled kernels are never older than the code they inline, and count no references."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
+import pytest
+from numba.core.caching import NullCache
+from numba.core.errors import NumbaError
+
+from curation.kernels import inlined, kernel, maker
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,3 +33,42 @@ def test_a_change_in_any_file_gives_the_kernels_another_cache(tmp_path: Path) ->
     assert cache(tmp_path) == before
     (tmp_path / "curation" / "callee.py").write_text("STEP = 22\n")
     assert cache(tmp_path) != before
+
+
+@inlined
+def first(pair, at):  # type: ignore[no-untyped-def]
+    left, _ = pair
+    return left[at]
+
+
+def total(pair):  # type: ignore[no-untyped-def]
+    value = 0
+    for at in range(len(pair[0])):
+        value += first(pair, at)
+    return value
+
+
+def beginning(array):  # type: ignore[no-untyped-def]
+    return array[:2]
+
+
+def doubled(array):  # type: ignore[no-untyped-def]
+    return np.zeros(len(array)) + 2 * array
+
+
+def counts(compiled) -> bool:  # type: ignore[no-untyped-def]
+    """Say whether the compiled code speaks to the runtime that counts references."""
+    compiled._cache = NullCache()  # code that comes from the disk cannot be looked at
+    compiled((np.arange(5), np.arange(5)))
+    return any("@NRT_" in code for code in compiled.inspect_llvm().values())
+
+
+def test_a_kernel_counts_no_references_where_a_maker_does() -> None:
+    assert not counts(kernel(total))
+    assert counts(maker(total))
+
+
+@pytest.mark.parametrize("function", [beginning, doubled])
+def test_a_kernel_that_would_hand_out_or_make_an_array_is_refused(function) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(NumbaError):
+        kernel(function)(np.arange(5))
