@@ -46,9 +46,10 @@ def sign(records: pa.Table, signing: Signing) -> pa.Table:
     offsets, data = buffers(turns.contents)
     cut, latest = _cut_words(data, offsets, turns.offsets), _latest(turns)
     perms = permutations(signing.bands * signing.rows, signing.seed)
-    limits = (signing.ngram, signing.rows, signing.exact_numbers_below)
+    rule = perms, np.empty(len(perms[0]), np.uint32), (signing.ngram, signing.rows, signing.exact_numbers_below)
     found = Found.empty(records.num_rows, most_tokens(int(offsets[-1] - offsets[0]), len(cut)), signing.bands)
-    count, again = _sign(data, (offsets, cut), (turns.offsets, latest), perms, limits, found)
+    room = _room(offsets, turns.offsets)
+    count, again = _sign(data, (offsets, cut), (turns.offsets, latest), rule, room, found)
     columns = {
         "id": records["id"],
         "content_hash": records["content_hash"],
@@ -82,31 +83,31 @@ class Found(NamedTuple):
         return cls(begin, once, answer, begin.copy(), np.empty_like(once), answer.copy(), signs, bands_of)
 
 
-@maker
-def _sign(data, texts, records, perms, limits, found):  # type: ignore[no-untyped-def]
-    """Sign all records; returns the tokens of all, read once and again.
+def _room(offsets: np.ndarray, turns: np.ndarray) -> tuple[object, ...]:
+    """Return room for the largest of some records: for two readings, for its bytes without notes, and for which turns are cut."""
+    starts = offsets[turns]
+    size, most = int(np.diff(starts).max(initial=0)), int(np.diff(turns).max(initial=1))
+    count = most_tokens(size, most)
 
-    texts: offsets of the turns into `data`, and which of them begin within a word; records: offsets of the records' turns, and
-    the last assistant turn of each; limits: ngram, rows a band, exact_numbers_below.
-    """
-    offsets, turns = texts[0], records[0]
-    size, most = 0, 1
-    for record in range(len(turns) - 1):
-        size = max(size, offsets[turns[record + 1]] - offsets[turns[record]])
-        most = max(most, turns[record + 1] - turns[record])
-    once, twice, lowest = _reading(size, most), _reading(size, most), np.empty(len(perms[0]), np.uint32)
-    bare = (np.empty(size + 1, np.uint8), np.zeros(most + 1, np.int64), np.empty(len(once[0][0]), np.int64))
-    room = (once, twice, bare, lowest, np.empty(most, np.bool_))
-    return _sign_each(data, texts, records, (perms, limits), room, found)
+    def reading() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        room = np.empty(count, np.uint64), np.empty(count, np.int64)
+        return room, (np.empty(most + 1, np.int64), np.empty(most, np.int32))
+
+    bare = np.empty(size + 1, np.uint8), np.zeros(most + 1, np.int64), np.empty(count, np.int64)
+    return reading(), reading(), bare, np.empty(most, np.bool_)
 
 
 @kernel
-def _sign_each(data, texts, records, rule, room, found):  # type: ignore[no-untyped-def]
-    """Sign record after record, each while its tokens lie in the processor's cache; returns as `_sign` does."""
+def _sign(data, texts, records, rule, room, found):  # type: ignore[no-untyped-def]
+    """Sign record after record, each while its tokens lie in the processor's cache; returns the tokens of all, read once and again.
+
+    texts: offsets of the turns into `data`, and which of them begin within a word; records: offsets of the records' turns, and
+    the last assistant turn of each; rule: permutations, a value's room for each, and (ngram, rows a band, exact_numbers_below).
+    """
     offsets, cut = texts
     turns, latest = records
-    perms, (ngram, rows, short) = rule
-    once, twice, bare, lowest, parts = room
+    perms, lowest, (ngram, rows, short) = rule
+    once, twice, bare, parts = room
     total, again = 0, 0
     for record in range(len(latest)):
         first, last = turns[record], turns[record + 1]
@@ -151,16 +152,6 @@ def _drop(hashes, places, answer, room):  # type: ignore[no-untyped-def]
         room[0][count] = hashes[token]
         count += 1
     return room[0][:count], room[1][:digits], begin
-
-
-@inlined
-def _reading(size, turns):  # type: ignore[no-untyped-def]
-    """Return room for the tokens of so many bytes in so many turns."""
-    count = (size + turns) // 2 + 1  # as most_tokens has it
-    return (
-        (np.empty(count, np.uint64), np.empty(count, np.int64)),
-        (np.empty(turns + 1, np.int64), np.empty(turns, np.int32)),
-    )
 
 
 @inlined
