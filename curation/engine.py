@@ -129,7 +129,7 @@ def _on_cluster(
         executor = _executor(engine, Place(ranks, work, progress), count, workers, folder)
         with _bar(progress, *bar), suppress(subprocess.CalledProcessError):  # what `sbatch --wait` ends with on failure
             executor.run()
-        _check(engine, ranks, progress)
+        _check(engine, ranks, progress)  # while what the job left is still there
 
 
 def _check(engine: Engine, ranks: Sequence[Sequence[Any]], progress: Path) -> None:
@@ -141,10 +141,23 @@ def _check(engine: Engine, ranks: Sequence[Sequence[Any]], progress: Path) -> No
         done = len(notes.read_text().splitlines()) if notes.is_file() else 0
         if done < len(units):
             error = errors(progress) / str(rank)
-            why = error.read_text() if error.is_file() else "it never came to its first error: see the job's own log"
+            why = error.read_text() if error.is_file() else _silent(engine, rank, progress.parent)
             raise ChildProcessError(
                 f"{engine.kind}: rank {rank} of {len(ranks)} ended after {done} of {len(units)} units; {why}"
             )
+
+
+def _silent(engine: Engine, rank: int, folder: Path) -> str:
+    """Return why a rank ended that noted no error itself: killed, out of time, or never taken by Slurm."""
+    if engine.kind == "ray":
+        return "it ended before it noted an error: Ray's own logs tell more"
+    logs = sorted((folder / "slurm_logs").glob(f"*_{rank}.out"))
+    if logs:
+        told = [line for line in logs[-1].read_text(errors="replace").splitlines() if "error: " in line]
+        return " ".join(told[-2:]) or "its job was ended from outside and says no more"
+    again = ["sbatch", "--test-only", str(folder / "launch_script.slurm")]  # takes no job; datatrove kept no word of it
+    asked = subprocess.run(again, capture_output=True, check=False, text=True)  # noqa: S603 - our own script
+    return " ".join(asked.stderr.split()) if asked.returncode else "its job was cancelled before it began"
 
 
 def _executor(engine: Engine, step: Any, tasks: int, workers: int, folder: str) -> Any:

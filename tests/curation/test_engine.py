@@ -7,6 +7,7 @@ import subprocess
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,25 @@ def test_a_unit_that_fails_on_a_cluster_is_told_with_its_own_error(cluster: Engi
         ChildProcessError, match=rf"{cluster.kind}: rank 0 of 2 ended after 0 of 1 units; .*unit 0 is broken"
     ):
         place([0, 1], fail, cluster, 2, ("fail", 20_000))
+
+
+@pytest.mark.parametrize("cluster", ["slurm"], indirect=True)
+def test_a_rank_that_is_killed_on_a_cluster_is_told_in_words(cluster: Engine, tmp_path: Path) -> None:
+    with pytest.raises(ChildProcessError, match=rf"{cluster.kind}: rank 1 of 2 ended after 0 of 1 units; .*[Kk]illed"):
+        place([0, 1], partial(die, tmp_path), cluster, 2, ("die", 20_000))
+
+
+@pytest.mark.parametrize("cluster", ["slurm"], indirect=True)
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"partition": "nosuch"}, "invalid partition specified: nosuch"),
+        ({"mem_gb": 100_000}, "node configuration is not available"),
+    ],
+)
+def test_a_job_that_slurm_refuses_is_told_in_its_words(cluster: Engine, wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ChildProcessError, match=words):
+        place([0, 1], fail, cluster.model_copy(update=wrong), 2, ("fail", 20_000))
 
 
 def test_slurm_needs_a_partition() -> None:
