@@ -114,7 +114,7 @@ def write_keys(unit: Unit) -> int:
     writers = dict[str, Any]()
     with ExitStack() as stack:
         path = shards.folder(unit.root, "records", unit.source) / unit.file
-        source = stack.enter_context(pq.ParquetFile(path, buffer_size=READ, pre_buffer=False))
+        source = stack.enter_context(shards.opened(path, buffer_size=READ, pre_buffer=False))
         for records in _slices(source, columns):
             for stage, settings, identity in unit.judges:
                 keys = _prepared(stage, settings)(records)

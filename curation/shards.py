@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -122,10 +123,11 @@ def _repeating(fields: Iterable[pa.Field], path: str = "") -> Iterator[str]:
 
 
 def has_shard(path: Path, key: str) -> bool:
-    """Say whether a shard written under this key is in place (so that a killed stage goes on where it stopped)."""
-    if not path.is_file():
+    """Say whether a shard written under this key is in place, and whole (so that a killed stage goes on where it stopped)."""
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (FileNotFoundError, pa.ArrowInvalid):
         return False
-    metadata = pq.read_schema(path).metadata or {}
     return metadata.get(KEY) == key.encode()
 
 
@@ -174,8 +176,18 @@ def write_streams(folder: Path, key: str, streams: Iterable[Iterator[pa.Table]],
 
 def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
     """Return one shard; pq.read_table would import the dataset machinery, two CPU-seconds in every worker."""
-    with pq.ParquetFile(path) as file:
+    with opened(path) as file:
         return file.read(columns)
+
+
+def opened(path: Path, **options: Any) -> pq.ParquetFile:
+    """Open one shard, to be closed by `with`; raises ValueError that names it where it is damaged."""
+    try:
+        return pq.ParquetFile(path, **options)
+    except pa.ArrowInvalid as error:
+        raise ValueError(
+            f"{path} is damaged ({error}); delete {path.parent / MANIFEST}, and the stage that wrote it writes it again"
+        ) from error
 
 
 def read_shards(folder: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:

@@ -69,3 +69,12 @@ def test_a_shard_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) ->
     with pytest.raises(OSError, match="part"):
         shards.write_shard(tmp_path / "part.parquet", pa.table({"x": [1]}), "k")
     assert [p.name for p in tmp_path.iterdir()] == ["part.parquet"]
+
+
+def test_a_damaged_shard_is_named_and_counts_as_missing(tmp_path: Path) -> None:
+    write(tmp_path, "k", 7)
+    path = shards.shard_paths(tmp_path)[0]
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=rf"{path.name} is damaged .* delete .*manifest.json"):
+        shards.read_shard(path)
+    assert not shards.has_shard(path, "k")
