@@ -114,7 +114,7 @@ def record_ids(keys: Keys, spill: Spill) -> np.ndarray:
 def singles(count: int, spill: Spill) -> np.ndarray:
     """Return 0, 1, … below `count` (uint32): every row a cluster of its own."""
     rows = spill.array(np.uint32, count)
-    for start, end in spill.steps(count):
+    for start, end in spill.parts(count):
         rows[start:end] = np.arange(start, end, dtype=np.uint32)
     return rows
 
@@ -172,7 +172,7 @@ def _first(packed, found, rows, first):  # type: ignore[no-untyped-def]
 def sizes(root: np.ndarray, spill: Spill) -> np.ndarray:
     """Return, at each root, how many rows have it (int32)."""
     size = spill.array(np.int32, len(root))
-    for start, end in spill.steps(len(root)):
+    for start, end in spill.steps(len(root), size):
         _count(root[start:end], size)
     return size
 
@@ -186,7 +186,7 @@ def _count(root, size):  # type: ignore[no-untyped-def]
 def named(ids: np.ndarray, root: np.ndarray, spill: Spill) -> Clusters:
     """Return the clusters of rows with equal roots, named by the smallest id in them."""
     least = singles(len(root), spill)
-    for start, end in spill.steps(len(root)):
+    for start, end in spill.steps(len(root), ids, least):
         _lower(ids, root, least, (start, end))
     return Clusters(ids, root, least, sizes(root, spill))
 

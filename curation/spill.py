@@ -11,9 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 GB = 1 << 30
-AROUND = 1 << 16  # bytes that one look at a mapped array may make resident: Linux maps 16 pages around a fault
-# Windows that one row makes resident: its tokens read both ways, the roots above it, …, and those of its pairs.
-LOOKS = 32
+MANY = 1 << 40  # rows, more than there are
+# Bytes that the looks of one row may make resident: two texts, each a large folio, which Linux 6.18 maps as a whole (880 KB seen;
+# 64 KB on older ones).
+LOOK = 2 << 20
+WIDE = 64  # bytes of the widest row of an array, and a few narrow ones beside it
 PAGE = mmap.PAGESIZE
 
 
@@ -61,23 +63,30 @@ class Spill:
             for mapped in self._maps:
                 mapped.madvise(mmap.MADV_DONTNEED)
 
-    def looks(self, count: int) -> int:
-        """Return how many of `count` rows may be looked at before the memory has to be: see `steps`."""
-        return max(1, count) if self._size <= self.share else max(64, self.share // (AROUND * LOOKS))
+    def looks(self, *arrays: np.ndarray) -> int:
+        """Return how many rows may be looked at, at random places of these arrays, before the memory has to be: see `steps`."""
+        return MANY if sum(array.nbytes for array in arrays) <= self.share else max(64, self.share // LOOK)
 
-    def steps(self, count: int) -> Iterator[tuple[int, int]]:
-        """Yield ranges start, end below `count`, so short that random looks at a few arrays stay within a share of the memory.
+    def steps(self, count: int, *arrays: np.ndarray) -> Iterator[tuple[int, int]]:
+        """Yield ranges start, end below `count`, so short that looks at random places of these arrays stay within a share.
 
-        Where all arrays together are no more than that, there is one.
+        Where the arrays are no more than that themselves, so are the looks, however many.
         """
-        step = self.looks(count)
-        for start in range(0, count, step):
+        return self._ranges(count, min(self.looks(*arrays), self.share // WIDE))
+
+    def parts(self, count: int) -> Iterator[tuple[int, int]]:
+        """Yield ranges start, end below `count` for arrays that are gone through from one end to the other."""
+        return self._ranges(count, self.share // WIDE)
+
+    def _ranges(self, count: int, step: int) -> Iterator[tuple[int, int]]:
+        for start in range(0, count, max(1, step)):
             yield start, min(count, start + step)
             self.release()
 
     def take(self, array: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return array[rows]."""
-        return np.concatenate([array[:0], *(array[rows[start:end]] for start, end in self.steps(len(rows)))])
+        steps = self.steps(len(rows), array)
+        return np.concatenate([array[:0], *(array[rows[start:end]] for start, end in steps)])
 
     def passes(self, rows: int, row_bytes: int) -> int:
         """Return in how many passes to sort `rows` that cost `row_bytes` each while they are sorted."""

@@ -14,7 +14,8 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.clusters import Keys, named, record_ids, values
-from curation.fuzzy.cluster import Rule, cluster
+from curation.fuzzy.cluster import cluster
+from curation.fuzzy.join import Rule
 from curation.fuzzy.sign import Signing, sign
 from curation.identity import code, digest
 from curation.spill import Spill
