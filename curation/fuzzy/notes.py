@@ -35,8 +35,7 @@ def without_notes(data, offsets, numerals, out):  # type: ignore[no-untyped-def]
         at, end = offsets[turn], offsets[turn + 1]
         while at < end:
             note, after = _next(data, at, end)
-            for place in range(at, note):
-                text[size + place - at] = data[place]
+            _copy(data[at:note], text[size : size + note - at])
             while numeral < len(numerals) and numerals[numeral] < after:
                 inside = numerals[numeral] >= note
                 places[numeral] = -1 if inside else size + numerals[numeral] - at
@@ -46,6 +45,13 @@ def without_notes(data, offsets, numerals, out):  # type: ignore[no-untyped-def]
             at = after
         ends[turn + 1] = size
     return found
+
+
+@kernel
+def _copy(source, target):  # type: ignore[no-untyped-def]
+    """Copy bytes; counted from 0, so that the loop vectorises."""
+    for at in range(len(source)):
+        target[at] = source[at]
 
 
 @kernel
