@@ -118,7 +118,7 @@ def _repeating(fields: Iterable[pa.Field], path: str = "") -> Iterator[str]:
             yield from _repeating([field.type.value_field.with_name("list.element")], name + ".")
         elif pa.types.is_struct(field.type):
             yield from _repeating(field.type, name + ".")
-        elif field.type != pa.uuid() and field.name not in UNIQUE:
+        elif field.type != pa.uuid() and not field.name.endswith(UNIQUE):
             yield name
 
 
