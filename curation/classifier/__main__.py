@@ -27,6 +27,7 @@ It prints its figures and writes them, with everything the model was made from, 
 the judge refuses a model that is not the one of its card. Without --out it only tests. The same records, labels and settings
 give the same bytes. A model made from data that may not be passed on may not be passed on either."""
 WHO = ("rules", "model", "judge")
+FIVE = ("math", "code", "role_play", "tool_use", "safety")  # told by what is done; the others overlap
 SKILL_HEAD = ("", "skill", "true", *(f"{who} {what}" for who in WHO for what in ("P", "R", "F1")))
 FLAGS = {field.replace("_", "-"): info for field, info in model.Training.model_fields.items()}
 
@@ -128,13 +129,15 @@ def _quality(given: argparse.Namespace, training: model.Training) -> None:
 
 
 def _show(title: str, rows: list[list[object]]) -> dict[str, object]:
-    """Print a table of skills and the mean F1 of each language; return the rows for the card."""
+    """Print a table of skills and the mean F1 of each language, of all and of FIVE; return the rows for the card."""
     print(f"\n{title}\n{measure.table(SKILL_HEAD, rows)}")
     for language in ("en", "zh"):
-        here = np.array([[row[5], row[8], row[11]] for row in rows if row[0] == language], float)
-        if len(here):
-            means = [f"{who} {mean:.3f}" for who, mean in zip(WHO, np.nan_to_num(here).mean(axis=0), strict=True)]
-            print(f"macro-F1 {language}: {', '.join(means)}")
+        here = [row for row in rows if row[0] == language]
+        for what, chosen in (("all", here), ("five", [row for row in here if row[1] in FIVE])):
+            if chosen:
+                scores = np.nan_to_num(np.array([[row[5], row[8], row[11]] for row in chosen], float)).mean(axis=0)
+                means = ", ".join(f"{who} {mean:.3f}" for who, mean in zip(WHO, scores, strict=True))
+                print(f"macro-F1 {language}, {what} ({len(chosen)} skills): {means}")
     return {f"{row[0]} {row[1]}": dict(zip(SKILL_HEAD[2:], row[2:], strict=True)) for row in rows}
 
 

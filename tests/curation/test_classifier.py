@@ -184,7 +184,7 @@ def test_the_command_trains_and_the_card_says_from_what(tmp_path: Path, capsys: 
     (tmp_path / "labels.yaml").write_text(FAMILIES)
     flags = ["--records", str(root), "--labels", str(tmp_path / "labels.yaml"), "--out", str(out), "--min-count", "1"]
     assert main(["skill", *flags]) == 0
-    assert "macro-F1 en" in capsys.readouterr().out
+    assert "macro-F1 en, five" in capsys.readouterr().out
     assert model.load(str(out), "skill")[1].taught["pies"] == {"pie_a": 30}
 
 
