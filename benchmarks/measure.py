@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -28,23 +29,34 @@ class Cost:
 def run(command: Sequence[str | Path], env: dict[str, str] | None = None) -> Cost:
     """Run a command to its end; raises RuntimeError with the end of its output where it fails.
 
-    Its errors go to this process's standard error, so that a long run shows its progress. A process that outlives its parent
-    (multiprocessing's fork server does, with the usage of all its workers) is waited for and counted too, on Linux.
+    Its errors go to this process's standard error, so that a long run shows its progress. A small process of its own starts it: Linux
+    counts the memory of the process that starts another as that one's, and a benchmark holds millions of rows of truth.
+    """
+    words = [sys.executable, __file__, *(str(word) for word in command)]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words[2:])} ended with {done.returncode}: {done.stdout[-2000:]}")
+    return Cost(**json.loads(done.stdout))
+
+
+def _measured(command: Sequence[str]) -> Cost:
+    """Run a command; SystemExit with what it ended with where it fails.
+
+    A process that outlives its parent (multiprocessing's fork server does, with the usage of all its workers) is waited for and
+    counted too, on Linux.
     """
     _adopt_orphans()
-    own = _children()  # this process's own, a fork server say, may live as long as it does
     began = time.perf_counter()
-    child = subprocess.Popen(
-        [str(word) for word in command], stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}
-    )
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     out = child.stdout.read()
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - began
-    usages = [usage, *_orphans(own)]
+    usages = [usage, *_orphans()]
     if child.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))} ended with {child.returncode}: {out[-2000:]}")
+        sys.stdout.write(out)
+        sys.exit(child.returncode)
     kilo = 1024 if sys.platform != "darwin" else 1 << 20  # Linux counts KiB, macOS bytes
     return Cost(wall, sum(u.ru_utime + u.ru_stime for u in usages), max(u.ru_maxrss for u in usages) / kilo, out)
 
@@ -60,9 +72,9 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _orphans(own: set[int]) -> Iterator[resource.struct_rusage]:
-    """Wait for every process left behind; `own` are children of this process that are none."""
-    while left := _children() - own:
+def _orphans() -> Iterator[resource.struct_rusage]:
+    """Wait for every process left behind."""
+    while left := _children():
         yield os.wait4(min(left), 0)[2]
 
 
@@ -70,3 +82,7 @@ def _children() -> set[int]:
     """Return the ids of this process's children, none elsewhere than on Linux."""
     listed = Path("/proc/self/task").glob("*/children")
     return {int(child) for path in listed for child in path.read_text().split()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(_measured(sys.argv[1:]))))  # noqa: T201 - handed to `run`

@@ -126,7 +126,7 @@ def _on_cluster(
     with tempfile.TemporaryDirectory(prefix="cuvee-", dir=shared) as folder:
         progress = Path(folder) / "progress"
         progress.mkdir()
-        executor = _executor(engine, Place(ranks, work, progress), count, workers, folder)
+        executor = _executor(engine, Place(ranks, work, progress, apart=engine.kind == "ray"), count, workers, folder)
         with _bar(progress, *bar), suppress(subprocess.CalledProcessError):  # what `sbatch --wait` ends with on failure
             executor.run()
         _check(engine, ranks, progress)  # while what the job left is still there

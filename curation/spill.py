@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 GB = 1 << 30
-MANY = 1 << 40  # rows, more than there are
+MANY, FEW = 1 << 40, 64  # rows: more than there are, and how many are looked at in any case
 # Bytes that the looks of one row may make resident: two texts, each a large folio, which Linux 6.18 maps as a whole (880 KB seen;
 # 64 KB on older ones).
 LOOK = 2 << 20
@@ -65,7 +65,7 @@ class Spill:
 
     def looks(self, *arrays: np.ndarray) -> int:
         """Return how many rows may be looked at, at random places of these arrays, before the memory has to be: see `steps`."""
-        return MANY if sum(array.nbytes for array in arrays) <= self.share else max(64, self.share // LOOK)
+        return MANY if sum(array.nbytes for array in arrays) <= self.share else max(FEW, self.share // LOOK)
 
     def steps(self, count: int, *arrays: np.ndarray) -> Iterator[tuple[int, int]]:
         """Yield ranges start, end below `count`, so short that looks at random places of these arrays stay within a share.
@@ -79,7 +79,7 @@ class Spill:
         return self._ranges(count, self.share // WIDE)
 
     def _ranges(self, count: int, step: int) -> Iterator[tuple[int, int]]:
-        for start in range(0, count, max(1, step)):
+        for start in range(0, count, step := max(FEW, step)):
             yield start, min(count, start + step)
             self.release()
 

@@ -93,7 +93,6 @@ def test_a_unit_that_fails_on_a_cluster_is_told_with_its_own_error(cluster: Engi
         place([0, 1], fail, cluster, 2, ("fail", 20_000))
 
 
-@pytest.mark.parametrize("cluster", ["slurm"], indirect=True)
 def test_a_rank_that_is_killed_on_a_cluster_is_told_in_words(cluster: Engine, tmp_path: Path) -> None:
     with pytest.raises(ChildProcessError, match=rf"{cluster.kind}: rank 1 of 2 ended after 0 of 1 units; .*[Kk]illed"):
         place([0, 1], partial(die, tmp_path), cluster, 2, ("die", 20_000))
