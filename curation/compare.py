@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from curation import shards
 from curation.clusters import Keys
-from curation.engine import Engine, place
+from curation.engine import Bar, Engine, place
 from curation.identity import digest
 from curation.judge import Unit
 from curation.spill import Spill
@@ -87,7 +87,7 @@ def compare(
             (shards.folder(root, "verdicts", stage, name) / shards.MANIFEST).unlink(missing_ok=True)
     stale = sorted((unit for name in names for unit in _units(root, name, todo)), key=lambda unit: -unit.rows)
     total = sum(unit.rows for unit in stale)
-    place(stale, write_keys, engine, workers, ("keys of " + " + ".join(todo), total), threads=True)
+    place(stale, write_keys, engine, workers, Bar("keys of " + " + ".join(todo), total), threads=True)
     return {stage: _group(root, names, stage, settings[stage]) if stage in todo else 0 for stage in settings}
 
 

@@ -1,7 +1,7 @@
 """Places independent units of work: in processes of one box, or on a Slurm cluster or Ray through datatrove's executors.
 
 datatrove carries no rows here (217 µs a document, measured): a unit names its input, does its own reading
-and writing, and returns how many records it handled. Whether a unit is done is known from its shards.
+and writing, and returns how many records (or bytes) it handled. Whether a unit is done is known from its shards.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tqdm import tqdm
@@ -25,7 +25,6 @@ from tqdm import tqdm
 RANKS_PER_WORKER = (
     4  # of a cluster's job: more ranks than workers, so that an unlucky share of the work does not decide the wall time
 )
-ROWS_PER_WORKER = 10_000  # records that are worth the start of another process, one to two CPU-seconds
 PROJECT = ("curation", "mixtures")
 HEAVY = "numba.np.arraymath"  # what a worker would import besides, with its first kernel
 
@@ -50,26 +49,35 @@ class Engine(BaseModel):
         return self
 
 
+class Bar(NamedTuple):
+    """What a progress bar counts."""
+
+    title: str
+    total: int
+    unit: str = " records"
+    worth: int = 10_000  # how many are worth the start of another process, one to two CPU-seconds
+
+
 def place(
     units: Sequence[Any],
     work: Callable[[Any], int],
     engine: Engine,
     workers: int,
-    bar: tuple[str, int],
+    bar: Bar,
     *,
     threads: bool = False,
 ) -> None:
-    """Run `work` on every unit, the heaviest first in `units`, with a progress bar: its title, and of how many records.
+    """Run `work` on every unit, the heaviest first in `units`, with a progress bar that counts what it returns.
 
     `work` and the units must pickle. An exception in one unit ends the run; finished units keep their output. On a cluster
     that is a ChildProcessError with the unit's error in it, since neither Slurm nor Ray hands on what was raised. threads: the
     work is done in compiled code that lets go of the interpreter, so threads of this process do for workers of one box.
     """
-    workers = max(1, min(workers, len(units), bar[1] // ROWS_PER_WORKER))
+    workers = max(1, min(workers, len(units), bar.total // bar.worth))
     if engine.kind != "local":
         _on_cluster(units, work, engine, workers, bar)
         return
-    with _tqdm(*bar) as drawn:
+    with _tqdm(bar) as drawn:
         done = map(work, units) if workers == 1 else (_in_threads if threads else here)(units, work, workers)
         for count in done:
             drawn.update(count)
@@ -110,9 +118,7 @@ def here(units: Sequence[Any], work: Callable[[Any], int], workers: int) -> Iter
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _on_cluster(
-    units: Sequence[Any], work: Callable[[Any], int], engine: Engine, workers: int, bar: tuple[str, int]
-) -> None:
+def _on_cluster(units: Sequence[Any], work: Callable[[Any], int], engine: Engine, workers: int, bar: Bar) -> None:
     """Run `work` on every unit in the ranks of a cluster's job."""
     from loguru import logger
 
@@ -127,7 +133,7 @@ def _on_cluster(
         progress = Path(folder) / "progress"
         progress.mkdir()
         executor = _executor(engine, Place(ranks, work, progress, apart=engine.kind == "ray"), count, workers, folder)
-        with _bar(progress, *bar), suppress(subprocess.CalledProcessError):  # what `sbatch --wait` ends with on failure
+        with _bar(progress, bar), suppress(subprocess.CalledProcessError):  # what `sbatch --wait` ends with on failure
             executor.run()
         _check(engine, ranks, progress)  # while what the job left is still there
 
@@ -189,14 +195,14 @@ def _light_workers(context: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _bar(progress: Path, title: str, total: int) -> Iterator[None]:
+def _bar(progress: Path, bar: Bar) -> Iterator[None]:
     """Draw a bar with rate and ETA from the ranks' notes, which lie in files so that cluster nodes can write them."""
     stop = threading.Event()
-    with _tqdm(title, total) as bar:
+    with _tqdm(bar) as drawn:
 
         def count() -> None:
             done = sum(int(n) for p in progress.iterdir() for n in p.read_text().split("\n")[:-1])
-            bar.update(done - bar.n)
+            drawn.update(done - drawn.n)
 
         def watch() -> None:
             while not stop.wait(0.5):
@@ -212,6 +218,9 @@ def _bar(progress: Path, title: str, total: int) -> Iterator[None]:
             count()
 
 
-def _tqdm(title: str, total: int) -> Any:
+def _tqdm(bar: Bar) -> Any:
     every = 0.5 if sys.stderr.isatty() else 10.0  # seconds; a log file wants fewer lines than a screen
-    return tqdm(total=total, desc=title, unit=" records", mininterval=every, dynamic_ncols=True)
+    scaled = bar.unit == "B"
+    return tqdm(
+        total=bar.total, desc=bar.title, unit=bar.unit, unit_scale=scaled, mininterval=every, dynamic_ncols=True
+    )

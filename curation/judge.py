@@ -18,7 +18,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from curation import shards
-from curation.engine import Engine, place
+from curation.engine import Bar, Engine, place
 from curation.identity import code, digest
 from curation.record import id_bytes
 
@@ -84,7 +84,7 @@ def judge(
     stages = [s for s in settings if any(s in w for w in work.values())]
     for stage in stages:  # here first: an index is built once, not by every worker, and a missing model is told early
         _prepared(stage, settings[stage])
-    place(units, judge_shard, engine, workers, (" + ".join(stages), sum(u.rows for u in units)))
+    place(units, judge_shard, engine, workers, Bar(" + ".join(stages), sum(u.rows for u in units)))
     for source, keys in work.items():
         for stage, stage_key in keys.items():
             shards.finish(shards.folder(root, "verdicts", stage, source), stage, source, stage_key)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from curation import files, shards
-from curation.engine import Engine, place
+from curation.engine import Bar, Engine, place
 from curation.files import Block, Cells, Lines
 from curation.identity import code, digest, file_digest
 from curation.ingest import hub
@@ -27,7 +27,7 @@ SHARD_BYTES = 200_000_000  # of text in one shard: far below the 2 GiB that one 
 LEVEL = 1  # of zstd
 GROUP_ROWS, GROUP_BYTES = 16_384, 32_000_000  # of a Parquet row group
 BATCH_ROWS, BATCH_CHARS = 4_096, 4_000_000  # normalised and hashed at a time: enough to make a call of a kernel cheap
-ROW_BYTES = 250  # of a compressed file to a record, for the progress bar alone
+WORTH = 2_500_000  # bytes of files, mostly compressed, that are worth the start of another process
 
 
 class Settings(BaseModel):
@@ -87,7 +87,7 @@ def run(
     ]
     todo = [u for u in units if not shards.is_done(shards.folder(root, "records", u.source.name), u.key)]
     todo.sort(key=lambda u: -_size(u.source))
-    place(todo, ingest, engine, workers, (STAGE, sum(_size(u.source) for u in todo) // ROW_BYTES))
+    place(todo, ingest, engine, workers, Bar(STAGE, sum(_size(u.source) for u in todo), "B", WORTH))
     return {s.name: _counts(root, s.name) for s in sources}
 
 
@@ -103,15 +103,16 @@ def _counts(root: Path, source: str) -> tuple[int, int]:
 
 
 def ingest(unit: Unit) -> int:
-    """Write one source's records and quarantine; returns the records. Raises RuntimeError where rows were lost."""
+    """Write one source's records and quarantine; returns the bytes of its file. Raises RuntimeError where rows were lost."""
     gc.disable()  # a fifth of the time: rows are trees of containers and hold no cycle; see _recorded
     try:
-        return _ingest(unit)
+        _ingest(unit)
     finally:
         gc.enable()
+    return _size(unit.source)
 
 
-def _ingest(unit: Unit) -> int:
+def _ingest(unit: Unit) -> None:
     name = unit.source.name
     folder, quarantine = shards.folder(unit.root, "records", name), _Quarantine(unit)
     tally = _Tally()
@@ -123,7 +124,6 @@ def _ingest(unit: Unit) -> int:
             f"{name}: {tally.read} conversations read, but {kept} records and {quarantine.rows} quarantined rows written"
         )
     shards.finish(folder, STAGE, name, unit.key, {"rows": tally.rows, QUARANTINED + "d": quarantine.rows})
-    return kept
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from curation.engine import Engine, place
+from curation.engine import Bar, Engine, place
 
 
 def touch(folder: Path, unit: int) -> int:
@@ -36,28 +36,28 @@ MANY = 20_000  # records, enough for two processes
 def test_every_unit_is_worked_on_once_here_in_processes_or_in_threads(
     tmp_path: Path, total: int, threads: bool
 ) -> None:
-    place(list(range(13)), partial(touch, tmp_path), Engine(), 2, ("touch", total), threads=threads)
+    place(list(range(13)), partial(touch, tmp_path), Engine(), 2, Bar("touch", total), threads=threads)
     assert sorted(int(p.name) for p in tmp_path.iterdir()) == list(range(13))
 
 
 def test_no_units_is_no_work() -> None:
-    place([], fail, Engine(), 2, ("nothing", 0))
+    place([], fail, Engine(), 2, Bar("nothing", 0))
 
 
 def test_a_failing_unit_ends_the_run_with_its_own_error() -> None:
     with pytest.raises(ValueError, match=r"unit . is broken"):
-        place([0], fail, Engine(), 1, ("fail", 1))
+        place([0], fail, Engine(), 1, Bar("fail", 1))
 
 
 @pytest.mark.parametrize("threads", [False, True])
 def test_a_failing_unit_in_another_worker_ends_the_run_with_its_own_error(threads: bool) -> None:
     with pytest.raises(ValueError, match=r"unit . is broken"):
-        place([0, 1], fail, Engine(), 2, ("fail", MANY), threads=threads)
+        place([0, 1], fail, Engine(), 2, Bar("fail", MANY), threads=threads)
 
 
 def test_a_worker_that_is_killed_ends_the_run_in_words(tmp_path: Path) -> None:
     with pytest.raises(ChildProcessError, match="a worker process was killed"):
-        place([0, 1, 2], partial(die, tmp_path), Engine(), 2, ("die", MANY))
+        place([0, 1, 2], partial(die, tmp_path), Engine(), 2, Bar("die", MANY))
 
 
 @pytest.fixture(params=["slurm", "ray"])
@@ -81,7 +81,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 def test_a_cluster_does_every_unit_once(cluster: Engine, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    place(list(range(5)), partial(touch, tmp_path / "out"), cluster, 2, ("touch", 20_000))
+    place(list(range(5)), partial(touch, tmp_path / "out"), cluster, 2, Bar("touch", 20_000))
     assert sorted(int(p.name) for p in (tmp_path / "out").iterdir()) == list(range(5))
     assert list((tmp_path / "jobs").iterdir()) == []
 
@@ -90,12 +90,12 @@ def test_a_unit_that_fails_on_a_cluster_is_told_with_its_own_error(cluster: Engi
     with pytest.raises(
         ChildProcessError, match=rf"{cluster.kind}: rank 0 of 2 ended after 0 of 1 units; .*unit 0 is broken"
     ):
-        place([0, 1], fail, cluster, 2, ("fail", 20_000))
+        place([0, 1], fail, cluster, 2, Bar("fail", 20_000))
 
 
 def test_a_rank_that_is_killed_on_a_cluster_is_told_in_words(cluster: Engine, tmp_path: Path) -> None:
     with pytest.raises(ChildProcessError, match=rf"{cluster.kind}: rank 1 of 2 ended after 0 of 1 units; .*[Kk]illed"):
-        place([0, 1], partial(die, tmp_path), cluster, 2, ("die", 20_000))
+        place([0, 1], partial(die, tmp_path), cluster, 2, Bar("die", 20_000))
 
 
 @pytest.mark.parametrize("cluster", ["slurm"], indirect=True)
@@ -108,7 +108,7 @@ def test_a_rank_that_is_killed_on_a_cluster_is_told_in_words(cluster: Engine, tm
 )
 def test_a_job_that_slurm_refuses_is_told_in_its_words(cluster: Engine, wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ChildProcessError, match=words):
-        place([0, 1], fail, cluster.model_copy(update=wrong), 2, ("fail", 20_000))
+        place([0, 1], fail, cluster.model_copy(update=wrong), 2, Bar("fail", 20_000))
 
 
 def test_slurm_needs_a_partition() -> None:
