@@ -17,6 +17,7 @@ import xxhash
 
 from curation.kernels import inlined, kernel
 from curation.record import ROLES, content_hash, fold, prompt_group
+from curation.swar import EACH_ONE, EACH_SPACE, HIGHS, fold8, load8, not_printable
 from curation.utf8 import buffers, decode, numbers
 
 LIMIT = 0x20000  # code points in the tables; rarer ones (Han of 1990s extensions and later, tags) take the slow way
@@ -24,6 +25,7 @@ AS_IS, SPACE, MAPPED, ACTING = 0, 1, 2, 3  # what a character does to its text
 HANGUL = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))  # vowels and finals, which join the syllable before
 HAN_FIRST, HAN_LAST = 0xE4, 0xE9  # first bytes of U+4000 to U+9FFF, all of which fold to themselves
 ASSISTANT = ROLES.index("assistant")
+STEP, FIRST = 8, np.uint64(0x80)  # bytes at once; the mark of the first of them
 ROOM = 64  # bytes, more than one folded character takes (33)
 
 
@@ -156,6 +158,9 @@ def _folded(data, position, end, table, out, at):  # type: ignore[no-untyped-def
             return -1
         code = np.int64(data[position])
         if code < 0x80:
+            if begin < at and position + STEP <= end and _put_eight(load8(data, np.uint64(position)), out, at):
+                at, position = at + STEP, position + STEP
+                continue
             at = _put(plain[code], out, at, begin)
             position += 1
         elif HAN_FIRST <= code <= HAN_LAST:
@@ -177,6 +182,19 @@ def _put(letter, out, at, begin):  # type: ignore[no-untyped-def]
         return at
     out[at] = letter
     return at + 1
+
+
+@inlined
+def _put_eight(block, out, at):  # type: ignore[no-untyped-def]
+    """Write eight bytes folded where they are printable ASCII without a space after a space; says whether they are."""
+    other = block ^ EACH_SPACE
+    blank = (other - EACH_ONE) & ~other & HIGHS  # a "!" after a space may count too, and goes the slow way
+    if not_printable(block) or blank & (blank << np.uint64(8)) or (blank & FIRST and out[at - 1] == 0x20):
+        return False
+    folded = fold8(block, np.uint64(STEP))
+    for byte in range(STEP):
+        out[at + byte] = np.uint8(folded >> np.uint64(8 * byte))
+    return True
 
 
 @kernel

@@ -15,6 +15,7 @@ import pyarrow as pa
 from curation.folding import HAN_FIRST, HAN_LAST, LIMIT, acting
 from curation.kernels import kernel
 from curation.record import ROLES, Turn
+from curation.swar import load8, not_printable
 from curation.utf8 import buffers, decode
 
 MERGED = (
@@ -94,6 +95,7 @@ def normalise(turns: list[Turn]) -> list[Turn]:
 
 SETTLED, OPEN, NUL = 0, 1, 2  # what `unsettled` says of a record
 PLAIN, BLANK, WORK, ZERO = 0, 1, 2, 3  # what a character is to it
+STEP = 8  # bytes at once
 
 
 def unsettled(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array) -> np.ndarray:
@@ -139,11 +141,8 @@ def _look(turns, starts, data, kinds, found):  # type: ignore[no-untyped-def]
 @kernel
 def _text_kind(data, position, end, kinds):  # type: ignore[no-untyped-def]
     """Return the worst a text holds: PLAIN, BLANK (at an end, or nothing at all), WORK or ZERO."""
-    odd = np.uint8(end == position)
-    for i in range(position, end):  # printable ASCII, tabs and line ends: a loop that vectorises
-        odd |= np.uint8(data[i] >= 0x7F) | np.uint8((data[i] < 0x20) & (data[i] != 0x0A) & (data[i] != 0x09))
-    if not odd:
-        return BLANK if data[position] <= 0x20 or data[end - 1] <= 0x20 else PLAIN
+    if _is_plain(data[position:end]):
+        return BLANK if position == end or data[position] <= 0x20 or data[end - 1] <= 0x20 else PLAIN
     worst, kind, begin = PLAIN, BLANK, position
     while position < end:
         code, width = np.int64(data[position]), 1
@@ -152,8 +151,20 @@ def _text_kind(data, position, end, kinds):  # type: ignore[no-untyped-def]
             continue
         if code >= 0x80:
             code, width = decode(data, position, end)
+        elif begin < position < end - STEP and not not_printable(load8(data, np.uint64(position))):
+            position += STEP
+            continue
         kind = kinds[code] if code < LIMIT else WORK
         if kind > BLANK or (kind == BLANK and position == begin):
             worst = max(worst, kind)
         position += width
     return max(worst, kind)
+
+
+@kernel
+def _is_plain(text):  # type: ignore[no-untyped-def]
+    """Say whether all is printable ASCII, tabs and line ends: a loop that vectorises, since its index begins at 0."""
+    odd = np.uint8(0)
+    for byte in text:
+        odd |= np.uint8(byte >= 0x7F) | np.uint8((byte < 0x20) & (byte != 0x0A) & (byte != 0x09))
+    return odd == 0

@@ -8,6 +8,7 @@ from numba.cpython.unsafe import numbers
 from curation.kernels import inlined
 
 HIGHS = np.uint64(0x8080808080808080)
+EACH_ONE, EACH_SPACE = np.uint64(0x0101010101010101), np.uint64(0x2020202020202020)
 ONE, TWO, SEVEN, EIGHT = np.uint64(1), np.uint64(2), np.uint64(7), np.uint64(8)
 FIFTY_SIX, SIXTY_FOUR = np.uint64(56), np.uint64(64)
 EVERY = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -24,13 +25,19 @@ def load8(data, position):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def not_printable(block):  # type: ignore[no-untyped-def]
+    """Say, as a uint64, whether some of eight bytes are no printable ASCII; 0 where all are."""
+    return (block | (block - EACH_SPACE) | (block + EACH_ONE)) & HIGHS
+
+
+@inlined
 def letters8(block):  # type: ignore[no-untyped-def]
     """Return the ASCII letters and the digits of eight bytes, marked by the high bits of theirs.
 
     All eight at a time: the high bit of a byte is set where a sum passes 127.
     """
     low = block & ~HIGHS
-    lower = low | np.uint64(0x2020202020202020)
+    lower = low | EACH_SPACE
     letters = (lower + np.uint64(0x1F1F1F1F1F1F1F1F)) & ~(lower + np.uint64(0x0505050505050505))  # a to z
     digits = (low + np.uint64(0x5050505050505050)) & ~(low + np.uint64(0x4646464646464646))  # 0 to 9
     return letters & ~block & HIGHS, digits & ~block & HIGHS

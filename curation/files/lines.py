@@ -48,24 +48,29 @@ def blocks(chunks: Iterator[bytes], file: str) -> Iterator[Lines | Bad]:
             continue
         begin = 0
         if skipping:
-            yield from _lines(whole, file, number)
-            number += sum(part.count(b"\n") for part in whole) + 1
-            yield _too_large(file, number - 1)
+            found, count = _lines(whole, file, number)
+            yield from found
+            yield _too_large(file, number + count)
+            number += count + 1
             begin, whole, tail, skipping = chunk.find(b"\n") + 1, [], [], False
         whole, tail = [*whole, *tail, chunk[begin:end]], [chunk[end:]]
         if size >= BLOCK:
-            yield from _lines(whole, file, number)
-            number, whole, size = number + sum(part.count(b"\n") for part in whole), [], 0
-    yield from _lines(whole if skipping else [*whole, *tail], file, number)
+            found, count = _lines(whole, file, number)
+            yield from found
+            number, whole, size = number + count, [], 0
+    found, count = _lines(whole if skipping else [*whole, *tail], file, number)
+    yield from found
     if skipping:
-        yield _too_large(file, number + sum(part.count(b"\n") for part in whole))
+        yield _too_large(file, number + count)
 
 
-def _lines(parts: list[bytes], file: str, number: int) -> Iterator[Lines]:
+def _lines(parts: list[bytes], file: str, number: int) -> tuple[list[Lines], int]:
+    """Return the lines, none where all is blank, and how many they are."""
     data = b"".join(parts)
-    if data and not data.isspace():
-        data = data if data.endswith(b"\n") else data + b"\n"
-        yield Lines(file, number, data.count(b"\n"), data)
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    count = data.count(b"\n")
+    return [] if data.isspace() else [Lines(file, number, count, data)], count
 
 
 def _too_large(file: str, number: int) -> Bad:

@@ -6,10 +6,10 @@ import numpy as np
 
 from curation.characters import NOTE
 from curation.kernels import kernel
-from curation.swar import HIGHS, load8
+from curation.swar import EACH_ONE, HIGHS, load8
 
 LESS, MORE = np.uint8(ord("<")), np.uint8(ord(">"))
-EACH_LESS, EACH_ONE = np.uint64(0x3C3C3C3C3C3C3C3C), np.uint64(0x0101010101010101)
+EACH_LESS = np.uint64(0x3C3C3C3C3C3C3C3C)
 NOTED = np.array([chr(byte) in NOTE for byte in range(256)])
 
 
