@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from curation.normalise import normalise, unsettled
 from curation.record import ROLES, Turn, content_hash, prompt_group
 from curation.utf8 import strings
 
+MIXED = [*"abcXYZ019  !~,\t\n\x0b\x7f", *"words", "中", "。", "é", "’", "\u3000", "\u200b"]
 CHARACTERS = [chr(code) for code in range(0x20200) if not 0xD800 <= code < 0xE000]
 
 
@@ -23,9 +25,11 @@ def flat(records: list[list[Turn]]) -> tuple[np.ndarray, np.ndarray, object]:
 
 @pytest.fixture(scope="module")
 def every() -> list[list[Turn]]:
-    """Every character at the beginning, in the middle and at the end of a text, and beside random others."""
+    """Every character at the beginning, in the middle and at the end of a text, and beside random others; and long mixed texts."""
     dice = random.Random(3)
-    said = [(f"{c}a{c} {c}", "".join(dice.choice(CHARACTERS) for _ in range(dice.randrange(6)))) for c in CHARACTERS]
+    mixed = ["".join(dice.choices(MIXED, k=dice.randrange(60))) for _ in range(8000)]
+    said = [*pairwise(mixed)]
+    said += [(f"{c}a{c} {c}", "".join(dice.choice(CHARACTERS) for _ in range(dice.randrange(6)))) for c in CHARACTERS]
     return [[("user", one), ("assistant", other)] for one, other in said]
 
 
