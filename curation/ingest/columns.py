@@ -18,6 +18,7 @@ from curation.files import Block, Cells, Lines
 from curation.files.lines import may_repeat
 from curation.ingest import plain
 from curation.ingest.thoughts import OPENED
+from curation.ingest.turns import MARKED, UP_TO_ANSWER
 from curation.ingest.turns import ROLES as NAMES
 from curation.record import ROLES
 from curation.utf8 import integers, numbers
@@ -167,7 +168,7 @@ def _tasks(table: pa.Table, by: plain.Plan) -> Columns:
         look = _flags(pc.and_(with_given, blank))
         question = pc.if_else(with_given, pc.binary_join_element_wise(question, given, "\n"), question)
     question, answer = _trimmed(question), _trimmed(answer)
-    look |= _ends_in(answer, MARK) | _ends_in(question, *COLONS) | _thoughtful(answer)
+    look |= _ends_in(answer, MARKED, MARK) | _ends_in(question, UP_TO_ANSWER, *COLONS) | _thoughtful(answer)
     places = numbers(np.arange(2 * rows, dtype=np.int32).reshape(2, rows).T.reshape(-1))
     contents = pa.concat_arrays([question, answer]).take(places)
     roles = np.tile(np.array([ROLES.index("user"), ROLES.index("assistant")], np.uint8), rows)
@@ -229,9 +230,12 @@ def _thoughtful(texts: pa.Array) -> np.ndarray:
     return _flags(pc.starts_with(texts, OPENED))
 
 
-def _ends_in(texts: pa.StringArray, *marks: int) -> np.ndarray:
-    """Say which texts end in one of these bytes."""
+def _ends_in(texts: pa.StringArray, pattern: str, *marks: int) -> np.ndarray:
+    """Say which texts match a pattern, all of whose matches end in one of these bytes."""
     ends = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
     data = np.frombuffer(texts.buffers()[2] or b"\0", np.uint8)
     last = data[np.maximum(ends[1:], 1) - 1]
-    return np.asarray(np.isin(last, marks) & (ends[1:] > ends[:-1]), np.bool_)
+    found = np.isin(last, marks) & (ends[1:] > ends[:-1])
+    rows = np.flatnonzero(found)
+    found[rows] = _flags(pc.match_substring_regex(texts.take(numbers(rows)), pattern))
+    return np.asarray(found, np.bool_)

@@ -30,9 +30,8 @@ ROLE, CONTENT = ("role", "from", "speaker"), ("content", "value", "text", "messa
 PAIRS = (("human", "assistant"), ("user", "assistant"), ("input", "output"), ("instruction", "output"), ("query", "response"),
          ("prompt", "response"), ("question", "answer"), ("human", "gpt"), ("user", "bot"), ("q", "a"))  # fmt: skip
 NARRATOR = ("旁白", "narrator")
-TRANSCRIPT = re.compile(
-    r"(?:(?:^|\n|</s>)[ \t]*(?:<s>)?[ \t]*|###[ \t]*)(Human|HUMAN|User|USER|Assistant|ASSISTANT|System|SYSTEM|GPT|FUNCTION RESPONSE|用户|助手)[ \t]*[:：][ \t]?"
-)
+TALKERS = "Human|HUMAN|User|USER|Assistant|ASSISTANT|System|SYSTEM|GPT|FUNCTION RESPONSE|用户|助手"
+TRANSCRIPT = re.compile(rf"(?:(?:^|\n|</s>)[ \t]*(?:<s>)?[ \t]*|###[ \t]*)({TALKERS})[ \t]*[:：][ \t]?")
 END_MARKS = (
     "<|endoftext|>",
     "<|end_of_text|>",
@@ -46,6 +45,9 @@ END_MARKS = (
     "<eoc>",
     "<eor>",
 )
+# RE2 of the ends by which a trimmed prompt may be a transcript up to the answer, and an answer bear a template's mark.
+UP_TO_ANSWER = f"(?:{'|'.join(name for name in TALKERS.split('|') if ROLES[name.lower()] == 'assistant')})[ \\t]*[:：]$"
+MARKED = f"(?:{'|'.join(map(re.escape, END_MARKS))})$"
 
 
 class UnusableError(ValueError):

@@ -23,6 +23,7 @@ from curation.ingest.columns import columns
 from curation.ingest.rows import Rows
 from curation.ingest.shapes import shape
 from curation.ingest.thoughts import CLOSED, OPENED
+from curation.ingest.turns import END_MARKS, TALKERS
 from curation.normalise import normalise, unsettled
 from curation.record import QUARANTINE, RECORD
 
@@ -249,6 +250,15 @@ TEXTS += [
     "a:　",
     "a</s> \n",
     " ",
+]
+TEXTS += [f"Human: q\n\n{name}{colon}" for name in TALKERS.split("|") for colon in (":", "：", " \t: ", ":\n", "")]
+TEXTS += [
+    "Sum it up:",
+    "An Assistant:",
+    "助手：",
+    "Human: q\nAssistant: a",
+    *(f"a {mark} \n" for mark in END_MARKS),
+    "<p>a</p>",
 ]
 BLANKS = [json.dumps({"id": str(n % 50), "instruction": said, "output": said}) for n, said in enumerate(TEXTS)]
 BLANK_TALKS = [
