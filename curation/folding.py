@@ -17,7 +17,7 @@ import xxhash
 
 from curation.kernels import inlined, kernel
 from curation.record import ROLES, content_hash, fold, prompt_group
-from curation.swar import EACH_ONE, EACH_SPACE, HIGHS, fold8, load8, not_printable
+from curation.swar import EACH_ONE, EACH_SPACE, HIGHS, STEP, fold8, load8, unprintable
 from curation.utf8 import buffers, decode, numbers
 
 LIMIT = 0x20000  # code points in the tables; rarer ones (Han of 1990s extensions and later, tags) take the slow way
@@ -25,7 +25,7 @@ AS_IS, SPACE, MAPPED, ACTING = 0, 1, 2, 3  # what a character does to its text
 HANGUL = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))  # vowels and finals, which join the syllable before
 HAN_FIRST, HAN_LAST = 0xE4, 0xE9  # first bytes of U+4000 to U+9FFF, all of which fold to themselves
 ASSISTANT = ROLES.index("assistant")
-STEP, FIRST = 8, np.uint64(0x80)  # bytes at once; the mark of the first of them
+FIRST = np.uint64(0x80)  # the mark of the first of eight bytes
 ROOM = 64  # bytes, more than one folded character takes (33)
 
 
@@ -189,7 +189,7 @@ def _put_eight(block, out, at):  # type: ignore[no-untyped-def]
     """Write eight bytes folded where they are printable ASCII without a space after a space; says whether they are."""
     other = block ^ EACH_SPACE
     blank = (other - EACH_ONE) & ~other & HIGHS  # a "!" after a space may count too, and goes the slow way
-    if not_printable(block) or blank & (blank << np.uint64(8)) or (blank & FIRST and out[at - 1] == 0x20):
+    if unprintable(block) or blank & (blank << np.uint64(8)) or (blank & FIRST and out[at - 1] == 0x20):
         return False
     folded = fold8(block, np.uint64(STEP))
     for byte in range(STEP):

@@ -15,7 +15,7 @@ import pyarrow as pa
 from curation.folding import HAN_FIRST, HAN_LAST, LIMIT, acting
 from curation.kernels import kernel
 from curation.record import ROLES, Turn
-from curation.swar import load8, not_printable
+from curation.swar import STEP, load8, unprintable
 from curation.utf8 import buffers, decode
 
 MERGED = (
@@ -95,7 +95,6 @@ def normalise(turns: list[Turn]) -> list[Turn]:
 
 SETTLED, OPEN, NUL = 0, 1, 2  # what `unsettled` says of a record
 PLAIN, BLANK, WORK, ZERO = 0, 1, 2, 3  # what a character is to it
-STEP = 8  # bytes at once
 
 
 def unsettled(offsets: np.ndarray, roles: np.ndarray, contents: pa.Array) -> np.ndarray:
@@ -151,7 +150,7 @@ def _text_kind(data, position, end, kinds):  # type: ignore[no-untyped-def]
             continue
         if code >= 0x80:
             code, width = decode(data, position, end)
-        elif begin < position < end - STEP and not not_printable(load8(data, np.uint64(position))):
+        elif begin < position < end - STEP and not unprintable(load8(data, np.uint64(position))):
             position += STEP
             continue
         kind = kinds[code] if code < LIMIT else WORK

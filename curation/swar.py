@@ -8,6 +8,7 @@ from numba.cpython.unsafe import numbers
 from curation.kernels import inlined
 
 HIGHS = np.uint64(0x8080808080808080)
+STEP = 8  # bytes at a time, where positions are signed
 EACH_ONE, EACH_SPACE = np.uint64(0x0101010101010101), np.uint64(0x2020202020202020)
 ONE, TWO, SEVEN, EIGHT = np.uint64(1), np.uint64(2), np.uint64(7), np.uint64(8)
 FIFTY_SIX, SIXTY_FOUR = np.uint64(56), np.uint64(64)
@@ -25,8 +26,8 @@ def load8(data, position):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def not_printable(block):  # type: ignore[no-untyped-def]
-    """Say, as a uint64, whether some of eight bytes are no printable ASCII; 0 where all are."""
+def unprintable(block):  # type: ignore[no-untyped-def]
+    """Return marks of which some are set where one of eight bytes is no printable ASCII, 0 where all are."""
     return (block | (block - EACH_SPACE) | (block + EACH_ONE)) & HIGHS
 
 

@@ -43,38 +43,38 @@ def _copies(root, nearest, span):  # type: ignore[no-untyped-def]
 
 
 def _members(candidate: np.ndarray, buckets: list[np.ndarray], spill: Spill) -> np.ndarray:
-    """Return the rows of the candidates (uint32), and put the place of each among them for its row in the buckets.
+    """Return the rows of the candidates (uint32), and put the number of each among them for its row in the buckets.
 
     What the joining looks at, here and there, is then as long as the candidates, a quarter of all, and not as the corpus.
     """
-    place, members = spill.array(np.uint32, len(candidate)), spill.array(np.uint32, int(np.count_nonzero(candidate)))
+    number, members = spill.array(np.uint32, len(candidate)), spill.array(np.uint32, int(np.count_nonzero(candidate)))
     done = 0
     for start, end in spill.parts(len(candidate)):
-        done = _number(candidate, (start, end), place, members, done)
+        done = _number(candidate, (start, end), number, members, done)
     for keys in buckets:
-        for start, end in spill.steps(len(keys), place):
-            _put_places(keys[start:end], place)
+        for start, end in spill.steps(len(keys), number):
+            _renumber(keys[start:end], number)
     return members
 
 
 @kernel
-def _number(candidate, span, place, members, done):  # type: ignore[no-untyped-def]
+def _number(candidate, span, number, members, done):  # type: ignore[no-untyped-def]
     for row in range(span[0], span[1]):
         if candidate[row]:
-            place[row], members[done] = done, row
+            number[row], members[done] = done, row
             done += 1
     return done
 
 
 @kernel
-def _put_places(keys, place):  # type: ignore[no-untyped-def]
+def _renumber(keys, number):  # type: ignore[no-untyped-def]
     for at in range(len(keys)):
-        keys[at] = (keys[at] & ~ROW) | np.uint64(place[keys[at] & ROW])
+        keys[at] = (keys[at] & ~ROW) | np.uint64(number[keys[at] & ROW])
 
 
 @kernel
 def _joined(members, near, found, span):  # type: ignore[no-untyped-def]
-    """Tell the rows what their places found: root and largest Jaccard."""
+    """Tell the rows what their numbers found: root and largest Jaccard."""
     parent, jaccard = near
     root, nearest = found
     for at in range(span[0], span[1]):
