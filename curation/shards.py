@@ -136,14 +136,17 @@ def finish(
 ) -> Manifest:
     """Write the manifest over the folder's `part-*-of-*.parquet` files of this key.
 
-    Files of other keys are removed, and what a killed run had under way: no other run writes here.
+    Files of other keys are removed, and what a killed run had under way: no other run writes here. Raises ValueError for a damaged
+    one, which may hold rows of this key.
     """
     for unfinished in folder.glob(".*.tmp"):
         unfinished.unlink()
     shards = []
     for path in sorted(folder.glob("part-*-of-*.parquet")):
-        if has_shard(path, key):
-            shards.append(Shard(file=path.name, rows=pq.read_metadata(path).num_rows, digest=file_digest(path)))
+        with opened(path) as file:
+            rows, made_by = file.metadata.num_rows, (file.schema_arrow.metadata or {}).get(KEY)
+        if made_by == key.encode():
+            shards.append(Shard(file=path.name, rows=rows, digest=file_digest(path)))
         else:
             path.unlink()
     manifest = Manifest(stage=stage, source=source, key=key, shards=shards, facts=facts or {})
@@ -186,7 +189,7 @@ def opened(path: Path, **options: Any) -> pq.ParquetFile:
         return pq.ParquetFile(path, **options)
     except pa.ArrowInvalid as error:
         raise ValueError(
-            f"{path} is damaged ({error}); delete {path.parent / MANIFEST}, and the stage that wrote it writes it again"
+            f"{path} is damaged ({error}); delete it and the {MANIFEST} beside it, and the stage that wrote it writes it again"
         ) from error
 
 

@@ -75,6 +75,9 @@ def test_a_damaged_shard_is_named_and_counts_as_missing(tmp_path: Path) -> None:
     write(tmp_path, "k", 7)
     path = shards.shard_paths(tmp_path)[0]
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ValueError, match=rf"{path.name} is damaged .* delete .*manifest.json"):
+    told = rf"{path.name} is damaged .* delete it and the manifest.json beside it"
+    with pytest.raises(ValueError, match=told):
         shards.read_shard(path)
     assert not shards.has_shard(path, "k")
+    with pytest.raises(ValueError, match=told):  # its rows do not vanish
+        shards.finish(tmp_path, "stage", "source", "k")
