@@ -165,16 +165,37 @@ def write_streams(folder: Path, key: str, streams: Iterable[Iterator[pa.Table]],
 
     Their number is known only at the end, so they carry a temporary name until then.
     """
+    clear(folder)
+    rows = sum(write_slice(folder, 0, key, streams, schema, level).values())
+    number(folder)
+    return rows
+
+
+def clear(folder: Path) -> None:
+    """Remove what a folder holds, the manifest first."""
     (folder / MANIFEST).unlink(missing_ok=True)
     for stale in folder.glob("*.parquet"):
         stale.unlink()
-    rows, count = 0, 0
-    for pieces in streams:
-        rows += write_pieces(folder / f"part-{count:05d}.writing.parquet", pieces, key, schema, level)
-        count += 1
-    for number in range(count):
-        (folder / f"part-{number:05d}.writing.parquet").replace(folder / f"part-{number:05d}-of-{count:05d}.parquet")
+
+
+def write_slice(
+    folder: Path, of: int, key: str, streams: Iterable[Iterator[pa.Table]], schema: pa.Schema, level: int
+) -> dict[str, int]:
+    """Write each stream of tables as a shard of the `of`-th slice of a folder, to be numbered; returns file → rows."""
+    rows = dict[str, int]()
+    for count, pieces in enumerate(streams):
+        name = f"slice-{of:05d}-{count:05d}.parquet"
+        rows[name] = write_pieces(folder / name, pieces, key, schema, level)
     return rows
+
+
+def number(folder: Path) -> None:
+    """Give the shards of all slices their numbers in the folder, in the order of the slices."""
+    for stale in folder.glob("part-*.parquet"):
+        stale.unlink()
+    written = sorted(folder.glob("slice-*.parquet"))
+    for at, path in enumerate(written):
+        path.replace(folder / f"part-{at:05d}-of-{len(written):05d}.parquet")
 
 
 def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:

@@ -35,10 +35,13 @@ def lines(chunks: Iterator[bytes]) -> Iterator[bytes | None]:
         yield tail
 
 
-def blocks(chunks: Iterator[bytes], file: str) -> Iterator[Lines | Bad]:
-    """Yield the lines of a JSONL file unparsed, some megabytes at a time; Bad for a line of more than MAX_ROW bytes."""
+def blocks(chunks: Iterator[bytes], file: str, number: int = 1) -> Iterator[Lines | Bad]:
+    """Yield the lines of a JSONL file unparsed, some megabytes at a time; Bad for a line of more than MAX_ROW bytes.
+
+    They are numbered on from `number`.
+    """
     whole, tail = list[bytes](), list[bytes]()  # lines with their ends; the beginning of one whose end is still to come
-    number, size, skipping = 1, 0, False
+    size, skipping = 0, False
     for chunk in chunks:
         end = chunk.rfind(b"\n") + 1
         size += len(chunk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import stat
 import zipfile
@@ -15,7 +16,7 @@ from curation.files.lines import jsonl
 from curation.files.row import MAX_DOCUMENT, MAX_MEMBERS, Bad, Block, Cells, FaultError, Item, Lines, joined, replay
 from curation.files.tables import cells, delimiter, parquet, table
 from curation.files.texts import LIST, blocks, is_logiqa, logiqa, yaml_rows
-from curation.files.unpack import CORRUPT, bounded, decompress, utf8
+from curation.files.unpack import CHUNK, CORRUPT, SUFFIXES, bounded, decompress, utf8
 
 ZIP, PARQUET = (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1"
 ENCRYPTED = 0x1  # bit of a zip member's flags
@@ -33,6 +34,14 @@ def read(path: Path) -> Iterator[Item]:
 def each(block: Block) -> Iterator[Item]:
     """Yield the rows of a block one by one."""
     return jsonl(block) if isinstance(block, Lines) else cells(block)
+
+
+def read_slice(path: Path, begin: int, end: int, line: int) -> Iterator[Bad | Block]:
+    """Yield what `read_blocks` does of the bytes `begin` to `end` of plain JSONL, whose first line is the `line`-th of the file."""
+    with path.open("rb") as handle:
+        handle.seek(begin)
+        sizes = (min(CHUNK, end - at) for at in range(begin, end, CHUNK))
+        yield from line_blocks((handle.read(size) for size in sizes), path.name, line)
 
 
 def read_blocks(path: Path) -> Iterator[Item | Block]:
@@ -89,6 +98,22 @@ def _until_fault(chunks: Iterator[bytes], faults: list[Exception]) -> Iterator[b
         yield from chunks
     except (FaultError, *CORRUPT) as error:
         faults.append(error)
+
+
+def is_plain_jsonl(probe: bytes, name: str) -> bool:
+    """Say whether a file that begins with `probe` is JSONL in UTF-8 as it lies on the disk, and would be read so line by line."""
+    lowered = name.lower()
+    if lowered.endswith((".parquet", ".csv", ".tsv", ".tab", *SUFFIXES)):
+        return False
+    if probe.startswith((*ZIP, PARQUET, *SUFFIXES.values())):
+        return False
+    try:
+        head, _ = utf8(iter([probe]), name)
+    except FaultError:
+        return False
+    start = head.lstrip()
+    untouched = head == probe.removeprefix(codecs.BOM_UTF8)
+    return untouched and b"\n" in head and start[:1] in (b"{", b"[") and _is_lines(start, lowered)
 
 
 def rows(head: bytes, chunks: Iterator[bytes], file: str, name: str) -> Iterator[Item | Block]:

@@ -6,7 +6,9 @@ shapes.py    row → turns: which format a row has; with turns.py, choices.py, t
 plain.py     the short way to the same turns for rows of plain strings
 rows.py      row → what it says (turns, id, meta), or why it says nothing
 batch.py     what rows say → a table of records: normalised, checked and hashed many at a time
-run.py       a source → its shards
+output.py    tables on their way to disk: row groups, shards, quarantine
+slices.py    the slices of a large file, each written on its own, and what joins them
+run.py       sources → their shards
 """
 
 from curation.ingest.batch import Normaliser

@@ -99,11 +99,11 @@ def _source_ids(block: Block, found: Columns, rows: Rows, fields: list[dict[Any,
     if found.own is None:
         return [f"{block.file}:{n}".encode() for n in range(block.number, block.number + block.rows)]
     if (plain_ids := _plain_ids(found.own)) is not None:
-        return rows.unique_each(plain_ids)
+        return rows.unique_each(plain_ids, block.number)
     ids = list[bytes]()
     for n, value in enumerate(found.own.to_pylist()):
-        own = own_id(value)
-        ids.append((rows.unique(own) if own else f"{block.file}:{block.number + n}").encode())
+        own, number = own_id(value), block.number + n
+        ids.append((rows.unique(own, number) if own else f"{block.file}:{number}").encode())
         if not own:
             fields[n] = {found.by.own: value, **fields[n]}
     return ids

@@ -8,6 +8,7 @@ says of rows it cannot read. A prompt without answer is a record (a judge drops 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import orjson
@@ -46,10 +47,13 @@ class Quarantined(NamedTuple):
 
 
 class Rows:
-    """Reads one source's rows; remembers the ids it has given, for they must be unique."""
+    """Reads one source's rows, or those of a slice of it; remembers the ids it has given, for they must be unique.
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    `taken`: hashes of ids that slices before this one have given.
+    """
+
+    def __init__(self, source: Source, taken: Collection[int] = ()) -> None:
+        self.source, self.taken = source, frozenset(taken)
         self.given: dict[int, int] = {}  # hash of an own id → how often it came
         self.fields = tuple((ours, tuple(theirs.split("."))) for ours, theirs in source.fields)
         self.planned = source.format == "auto" and not self.fields
@@ -78,7 +82,7 @@ class Rows:
             own = own_id(value[by.own])
             if not own:
                 fields = {n: value[n] for n in value if n == by.own or n in by.rest}
-        return Read(row, self.unique(own) if own else f"{row.file}:{row.number}", turns, fields)
+        return Read(row, self.unique(own, row.number) if own else f"{row.file}:{row.number}", turns, fields)
 
     def _read(self, row: Row) -> list[Read | Quarantined]:
         value = self._mapped(row.value) if self.fields else row.value
@@ -88,24 +92,27 @@ class Rows:
         read: list[Read | Quarantined] = []
         for number, (turns, extra) in enumerate([(found.turns, found.extra), *found.others], 1):
             base = own or f"{row.file}:{row.number}"
-            source_id = self.unique(own) if own else base if number == 1 else f"{base}#{number}"
+            source_id = self.unique(own, row.number) if own else base if number == 1 else f"{base}#{number}"
             read.append(Read(row, source_id, turns, {**rest, **extra} if extra else rest))
         return read
 
-    def unique(self, own: str) -> str:
-        """Return the row's own id, the k-th time it comes as "<id>#<k>"."""
+    def unique(self, own: str, row: int) -> str:
+        """Return the own id of the `row`-th row, the k-th time it comes as "<id>#<k>", and "<id>#<row>" where a slice before has given it."""
         digest = xxhash.xxh3_64_intdigest(own.encode())
+        if digest in self.taken:
+            return self.unique(f"{own}#{row}", row)
         if digest not in self.given:
             self.given[digest] = 1
             return own
         count = self.given[digest] = self.given[digest] + 1
-        return self.unique(f"{own}#{count}")
+        return self.unique(f"{own}#{count}", row)
 
-    def unique_each(self, own: list[bytes]) -> list[bytes]:
-        """Return `unique` of each of many ids, given and returned as UTF-8; mostly they are all new."""
+    def unique_each(self, own: list[bytes], first: int) -> list[bytes]:
+        """Return `unique` of the ids of rows from the `first` on, given and returned as UTF-8; mostly they are all new."""
         digests = list(map(xxhash.xxh3_64_intdigest, own))
-        if len(set(digests)) < len(digests) or not self.given.keys().isdisjoint(digests):
-            return [self.unique(one.decode()).encode() for one in own]
+        fresh = self.given.keys().isdisjoint(digests) and self.taken.isdisjoint(digests)
+        if not fresh or len(set(digests)) < len(digests):
+            return [self.unique(one.decode(), row).encode() for row, one in enumerate(own, first)]
         self.given.update(dict.fromkeys(digests, 1))
         return own
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,14 +17,13 @@ from curation.identity import code, digest, file_digest
 from curation.ingest import hub
 from curation.ingest.batch import Limits, Normaliser, block_records, records
 from curation.ingest.columns import Columns, columns
+from curation.ingest.output import Quarantine, sharded
 from curation.ingest.rows import Quarantined, Read, Rows
+from curation.ingest.slices import STAGE, Folders, Written
 from curation.ingest.sources import OURS, Source, mapped
-from curation.record import QUARANTINE, RECORD
+from curation.record import RECORD
 
-STAGE, QUARANTINED = "ingest", "quarantine"
-SHARD_BYTES = 200_000_000  # of text in one shard: far below the 2 GiB that one Arrow string column may hold
 LEVEL = 1  # of zstd
-GROUP_ROWS, GROUP_BYTES = 16_384, 32_000_000  # of a Parquet row group
 BATCH_ROWS, BATCH_CHARS = 4_096, 4_000_000  # normalised and hashed at a time: enough to make a call of a kernel cheap
 WORTH = 2_500_000  # bytes of files, mostly compressed, that are worth the start of another process
 
@@ -35,6 +33,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     rows_per_shard: int = Field(default=50_000, ge=1, description="records of one shard")
+    slice_bytes: int = Field(
+        default=128 << 20,
+        ge=1,
+        description="bytes of a plain JSONL file that one worker reads; larger files are cut at line ends",
+    )
     max_chars: int = Field(
         default=4_000_000, ge=1, description="characters of one conversation; longer ones are quarantined"
     )
@@ -58,13 +61,20 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class Unit:
-    """One source to do."""
+    """One source to do, or one slice of it."""
 
-    root: Path
     source: Source
+    slice: files.Slice | None
     settings: Settings
     normaliser: Normaliser
-    key: str
+    folders: Folders
+
+    @property
+    def bytes(self) -> int:
+        """Bytes to read; 0 where that is not known."""
+        if self.slice:
+            return self.slice.end - self.slice.begin
+        return self.source.path.stat().st_size if self.source.path else 0
 
 
 def key(source: Source, settings: Settings, normaliser: Normaliser) -> str:
@@ -82,17 +92,36 @@ def run(
 
     `normaliser` holds functions of curation.normalise, handed in because stages do not import each other.
     """
-    units = [
-        Unit(root, mapped(s, settings.fields), settings, normaliser, key(s, settings, normaliser)) for s in sources
-    ]
-    todo = [u for u in units if not shards.is_done(shards.folder(root, "records", u.source.name), u.key)]
-    todo.sort(key=lambda u: -_size(u.source))
-    place(todo, ingest, engine, workers, Bar(STAGE, sum(_size(u.source) for u in todo), "B", WORTH))
+    todo = [units for s in sources if (units := _units(root, s, settings, normaliser))]
+    left = [u for units in todo for u in units if u.slice is None or u.folders.written(u.slice.number) is None]
+    left.sort(key=lambda u: -u.bytes)
+    place(left, ingest, engine, workers, Bar(STAGE, sum(u.bytes for u in left), "B", WORTH))
+    for units in todo:
+        if units[0].slice:
+            _join(units, engine, workers)
     return {s.name: _counts(root, s.name) for s in sources}
 
 
-def _size(source: Source) -> int:
-    return source.path.stat().st_size if source.path else 0
+def _units(root: Path, source: Source, settings: Settings, normaliser: Normaliser) -> list[Unit]:
+    """Return what there is to do of a source: nothing, all of it at once, or its slices."""
+    found = Folders(root=root, source=source.name, key=key(source, settings, normaliser))
+    if shards.is_done(found.records, found.key):
+        return []
+    slices = files.cut(source.path, settings.slice_bytes) if source.path else []
+    if slices:
+        found.clear()
+    own = mapped(source, settings.fields)
+    return [Unit(own, s, settings, normaliser, found) for s in slices] or [Unit(own, None, settings, normaliser, found)]
+
+
+def _join(units: list[Unit], engine: Engine, workers: int) -> None:
+    """Make one source of its slices; those that gave an id which one before had given are written again."""
+    found = units[0].folders
+    while clashing := found.clashes(len(units)):
+        again = [units[number] for number in clashing]
+        title = f"{STAGE}, ids that came before"
+        place(again, ingest, engine, workers, Bar(title, sum(u.bytes for u in again), "B", WORTH))
+    found.join(len(units))
 
 
 def _counts(root: Path, source: str) -> tuple[int, int]:
@@ -103,27 +132,30 @@ def _counts(root: Path, source: str) -> tuple[int, int]:
 
 
 def ingest(unit: Unit) -> int:
-    """Write one source's records and quarantine; returns the bytes of its file. Raises RuntimeError where rows were lost."""
-    gc.disable()  # a fifth of the time: rows are trees of containers and hold no cycle; see _recorded
+    """Write one source's records and quarantine, or a slice's; returns the bytes read. Raises RuntimeError where rows were lost."""
+    gc.disable()  # a fifth of the time: rows are trees of containers and hold no cycle; see _tables
     try:
         _ingest(unit)
     finally:
         gc.enable()
-    return _size(unit.source)
+    return unit.bytes
 
 
 def _ingest(unit: Unit) -> None:
-    name = unit.source.name
-    folder, quarantine = shards.folder(unit.root, "records", name), _Quarantine(unit)
-    tally = _Tally()
-    pieces = _shards(_tables(unit, quarantine, tally), unit.settings)
-    kept = shards.write_streams(folder, unit.key, pieces, RECORD, LEVEL)
-    quarantine.finish()
-    if tally.read != kept + quarantine.rows:
-        raise RuntimeError(
-            f"{name}: {tally.read} conversations read, but {kept} records and {quarantine.rows} quarantined rows written"
-        )
-    shards.finish(folder, STAGE, name, unit.key, {"rows": tally.rows, QUARANTINED + "d": quarantine.rows})
+    found, number, most = unit.folders, unit.slice.number if unit.slice else 0, unit.settings.rows_per_shard
+    if unit.slice is None:
+        found.clear()
+    found.begin(number)
+    rows, tally = Rows(unit.source, found.taken(number)), _Tally()
+    quarantine = Quarantine(found.quarantine, number, unit.source.name, found.key, most)
+    pieces = sharded(_tables(unit, rows, quarantine, tally), most)
+    kept = shards.write_slice(found.records, number, found.key, pieces, RECORD, LEVEL)
+    done = Written(key=found.key, rows=tally.rows, records=kept, quarantined=quarantine.finish())
+    if tally.read != (written := sum(kept.values()) + sum(done.quarantined.values())):
+        raise RuntimeError(f"{unit.source.name}: {tally.read} conversations read, but {written} rows written")
+    found.note(number, done, rows.given if unit.slice else ())
+    if unit.slice is None:
+        found.join(1)
 
 
 @dataclass
@@ -132,11 +164,10 @@ class _Tally:
     read: int = 0  # conversations, of which a row may hold several, and rows that hold none
 
 
-def _tables(unit: Unit, quarantine: _Quarantine, tally: _Tally) -> Iterator[pa.Table]:
+def _tables(unit: Unit, rows: Rows, quarantine: Quarantine, tally: _Tally) -> Iterator[pa.Table]:
     """Yield a source's records, some thousands a table; what is none goes to quarantine, in order."""
     limits = Limits(unit.settings.max_chars, unit.settings.max_meta)
-    rows = Rows(unit.source)
-    for batch in _batches(unit.source, rows, tally):
+    for batch in _batches(unit, rows, tally):
         if isinstance(batch, tuple):
             block, found = batch
             tally.rows, tally.read = tally.rows + block.rows, tally.read + block.rows
@@ -150,11 +181,11 @@ def _tables(unit: Unit, quarantine: _Quarantine, tally: _Tally) -> Iterator[pa.T
         gc.collect(0)
 
 
-def _batches(source: Source, rows: Rows, tally: _Tally) -> Iterator[list[Read | Quarantined] | tuple[Block, Columns]]:
+def _batches(unit: Unit, rows: Rows, tally: _Tally) -> Iterator[list[Read | Quarantined] | tuple[Block, Columns]]:
     """Yield what a source's rows say, in order: as columns where they allow it, else row by row."""
     batch: list[Read | Quarantined] = []
     chars = 0
-    for item in files.read_blocks(source.path) if source.path else hub.read(source.hub):
+    for item in _items(unit):
         if isinstance(item, Lines | Cells):
             found = columns(item) if rows.planned else None
             if found is not None:
@@ -176,75 +207,8 @@ def _batches(source: Source, rows: Rows, tally: _Tally) -> Iterator[list[Read | 
         yield batch
 
 
-def _shards(tables: Iterator[pa.Table], settings: Settings) -> Iterator[Iterator[pa.Table]]:
-    """Yield for each shard its tables: rows_per_shard rows, or fewer where their text is too much for one."""
-    filled = _grouped(tables)
-    left: list[pa.Table] = []  # the table at hand
-    while left or (left := list(islice(filled, 1))):
-        yield _shard(left, filled, settings)
-
-
-def _shard(left: list[pa.Table], tables: Iterator[pa.Table], settings: Settings) -> Iterator[pa.Table]:
-    room, size = settings.rows_per_shard, 0
-    for table in chain([left.pop()], tables):
-        yield table.slice(0, room)
-        if table.num_rows > room:
-            left.append(table.slice(room))
-        room, size = room - table.num_rows, size + table.nbytes
-        if room <= 0 or size >= SHARD_BYTES:
-            return
-
-
-def _grouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Yield tables joined until they make a row group that is worth its metadata."""
-    held = list[pa.Table]()
-    for table in tables:
-        held.append(table)
-        if sum(t.num_rows for t in held) >= GROUP_ROWS or sum(t.nbytes for t in held) >= GROUP_BYTES:
-            yield pa.concat_tables(held)
-            held = []
-    if any(table.num_rows for table in held):
-        yield pa.concat_tables(held)
-
-
-class _Quarantine:
-    """The quarantine folder of a source, written while its records are: shards as they fill, the manifest at the end."""
-
-    def __init__(self, unit: Unit) -> None:
-        self.folder, self.unit, self.rows, self.parts = (
-            shards.folder(unit.root, QUARANTINED, unit.source.name),
-            unit,
-            0,
-            0,
-        )
-        self.batch: list[Quarantined] = []
-        (self.folder / shards.MANIFEST).unlink(missing_ok=True)
-        for stale in self.folder.glob("*.parquet"):
-            stale.unlink()
-
-    def add(self, rows: list[Quarantined]) -> None:
-        self.rows += len(rows)
-        for row in rows:
-            self.batch.append(row)
-            if len(self.batch) >= self.unit.settings.rows_per_shard:
-                self._flush()
-
-    def _flush(self) -> None:
-        columns = list(zip(*self.batch, strict=True))
-        arrays = [pa.repeat(self.unit.source.name, len(self.batch))]
-        arrays += [pa.array(c, QUARANTINE.field(i).type) for i, c in enumerate(columns, 1)]
-        shards.write_shard(self._part("writing"), pa.table(arrays, schema=QUARANTINE), self.unit.key)
-        self.batch, self.parts = [], self.parts + 1
-
-    def _part(self, end: str, number: int | None = None) -> Path:
-        number = self.parts if number is None else number
-        return self.folder / (
-            f"part-{number:05d}.{end}.parquet" if end == "writing" else f"part-{number:05d}-{end}.parquet"
-        )
-
-    def finish(self) -> None:
-        if self.batch:
-            self._flush()
-        for number in range(self.parts):
-            self._part("writing", number).replace(self._part(f"of-{self.parts:05d}", number))
-        shards.finish(self.folder, QUARANTINED, self.unit.source.name, self.unit.key)
+def _items(unit: Unit) -> Iterator[files.Row | files.Bad | Block]:
+    path = unit.source.path
+    if path is None:
+        return hub.read(unit.source.hub)
+    return files.read_slice(path, *unit.slice[1:]) if unit.slice else files.read_blocks(path)
