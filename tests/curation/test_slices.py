@@ -102,7 +102,7 @@ def test_an_id_that_came_in_a_slice_before_carries_its_row_number(tmp_path: Path
         "b#6",
         "a#9",
         "d",
-        "a#9#9",
+        "a#9#2",
     ]
 
 
