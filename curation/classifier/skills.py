@@ -16,7 +16,7 @@ from curation.classifier import labels, measure, model
 from curation.classifier.features import ANSWER, Shown, features, first
 from curation.record import RECORD, flat_turns
 from curation.skill import Settings
-from curation.skill.rules import findings
+from curation.skill.rules import findings, narrowed
 
 SHAPE = ("long_text", "multi_turn", "translation", "general")  # rules alone: shape, and what no source is known by
 SILENT = 4  # one mixed record in so many is trained on without its answer, so that a missing answer tells of no skill
@@ -172,18 +172,15 @@ def figures(
 ) -> list[list[object]]:
     """Return rows for a table: language, skill, true records, then precision, recall and F1 of rules, model (at .5) and judge."""
     rows: list[list[object]] = []
+    added = {name: chances[:, column] >= least.get(name, np.inf) for column, name in enumerate(own)}
+    judged = narrowed({name: examples.rules[:, column] | added[name] for column, name in enumerate(own)})
     for language, here in (("en", ~examples.chinese), ("zh", examples.chinese)):
         for column, name in enumerate(own):
-            truth, rules, told = (
-                examples.truth[here, column],
-                examples.rules[here, column],
-                chances[here, column] >= 0.5,
-            )
+            truth, told = examples.truth[here, column], chances[here, column] >= 0.5
             if not (truth == 1).any():
                 continue
             row: list[object] = [language, name, int((truth == 1).sum())]
-            both = rules | (chances[here, column] >= least.get(name, np.inf))
-            for found in (rules, told, both):
+            for found in (examples.rules[here, column], told, judged[name][here]):
                 right, hits, true = measure.counts(found, truth)
                 row += [right / hits if hits else float("nan"), right / true, measure.f1(right, hits, true)]
             rows.append(row)

@@ -116,21 +116,28 @@ RETELL = (  # a text to work on may speak of harm
 )
 REASON = (
     r"(?i)step[- ]by[- ]step|reason(?:ing|s)? (?:process|step|carefully|through)|let['’]s think|think (?:first|carefully|about)|stream of consciousness|random (?:thoughts|reasoning)|chain[- ]of[- ]thou?ght?|thought process|think (?:slowly|gradually)|let me think|rationale|verifiable|fact(?:ual|ually|ual statement)\b|true or false|statement true|sentence true|question slowly|reasoning first|explanation first|answer explanation|give (?:your |some )?(?:reasoning|rationale)|"
-    r"solve th(?:is|e) problem gradually|common ?sense|is the claim|can be inferred|inferred|infer |if true|premise|hypothesis|entail|argument|assumption|conclusion|most (?:strongly )?(?:support|weaken)|equivalent\b|"
-    r"riddle|puzzle|logic|deduce|which of the following|推理|逻辑|推断(?:[^出]|$)|推出|推论|是否遵循|意思是否相同|(?:支持|削弱|质疑|加强|反驳|解释)(?:上述|以上|了)|如果.{0,16}为真|(?:以下|下列).{0,16}(?:为真|正确|符合|不能|除)|蕴含|谜语|结论|三段论"
+    r"solve th(?:is|e) problem gradually|common ?sense|is the claim|can be inferred|inferred|infer |if true|premise|hypothesis|entail|argument|assumption|conclusion|most (?:strongly )?(?:support|weaken)|equivalent\b|also be used to answer|order the events|odd one out|in common\b|missing part|"
+    r"riddle|puzzle|logic|deduce|which of the following|推理|逻辑|推断(?:[^出]|$)|推出|推论|是否遵循|意思.{0,4}相同|是否相同|有道理吗|共性|(?:支持|削弱|质疑|加强|反驳|解释)(?:上述|以上|了)|如果.{0,16}为真|(?:以下|下列).{0,16}(?:为真|正确|符合|不能|除)|蕴含|谜语|结论|三段论"
 )
 CHOICES = r"(?i)options?:|answer ?1:|\n\s*\(?A[).．、][^\n]*(?:\n|.)*?\n\s*-? ?\(?B[).．、]|\(A\).*?\(B\)|\bchoices?:|answer format:|A[.．、].{1,80}B[.．、]"
 VERDICT_END = r"(?is).{60}[.!?]\s*(?:(?:so |thus, )?the answer(?: is|:) *)?(?:yes|no)\.?\s*$"
 EXAM = r"(?i)^please (?:choose the correct answer|answer the following question with true or false)"
 WRITE = (
-    r"(?i)\b(?:write|compose|draft|craft|rewrite|rephrase|paraphrase|summari[sz]e|edit|revise|proofread|create|generate|come up with|brainstorm|describe)\b[^.?\n]{0,60}\b(?:story|stories|poem|haiku|essay|email|e-mail|letter|article|blog|slogan|"
-    r"headline|tweet|post|speech|song|lyrics|paragraph|sentence|dialogue|script|review|advertisement|ad\b|description|report|summary|title|caption|note|joke|plot|scene|character|resume|tagline|outline|statement|press release|message|name)s?\b|"
-    r"\b(?:summari[sz]e|paraphrase|rephrase|rewrite|proofread|headline|title:|write an?)\b|写一|撰写|作文|诗|故事|(?:写|编|创作|起草|改写|重写|润色|总结|概括|缩写|续写)|邮件|标语|广告|文案|演讲|小说|标题"
+    r"(?i)\b(?:write|compose|draft|craft|rewrite|rephrase|paraphrase|summari[sz]e|edit|revise|proofread|create|generate|produce|construct|formulate|develop|design|propose|output|make up|come up with|brainstorm|describe|tell me|give me|add)\b[^.?\n]{0,60}\b(?:story|stories|poem|haiku|limerick|sonnet|ode|essay|email|e-mail|letter|article|blog|slogan|"
+    r"headline|tweet|post|speech|song|lyrics|paragraph|sentence|dialogue|monologue|script|review|advertisement|ad\b|description|report|summary|title|caption|note|joke|pun|proverb|analogy|metaphor|simile|adjective|plot|scene|character|resume|biography|tagline|outline|statement|press release|invitation|message|name|campaign|(?:persuasive|convincing) (?:argument|point))s?\b|"
+    r"\b(?:summari[sz]e|paraphrase|rephrase|rewrite|proofread|headline|title:|tl;?dr|write an?)\b|写一|撰写|作文|诗|故事|(?:写|编|创作|起草|改写|重写|仿写|扩写|润色|总结|概括|缩写|续写)|(?:生成|创建|提供|给我|设计|制作)[^。\n]{0,30}(?:文章|笑话|段子|简介|描绘|摘要|剧本|台词|句子|列表)|摘要|造.{0,6}句|句子.{0,4}(?:简洁|合)|笑话|段子|邮件|标语|口号|对联|广告|文案|演讲|小说|标题"
 )
 KNOW = (
-    r"(?i)^\W*(?:what|who|whom|whose|when|where|which|why|how|is|are|was|were|do|does|did|can|could|has|have)\b|\b(?:explain|define|describe|name|list|identify|tell me about|give (?:an example|examples|me)|compare|what (?:is|are|was|does)|difference between|meaning of|patients?|clinical|"
-    r"definition|history of|capital of|please answer the following question|correct answer to the question)\b|什么|是谁|谁是|哪[些个里种一]|为什么|为何|介绍|解释|说明|列出|列举|定义|区别|原因|意思|如何|怎[么样]|吗[？?]|症状|治疗|患者|疾病|手术|药|病|检查|诊断|描述|定义|比较|历史|知道"
+    r"(?i)^\W*(?:what|who|whom|whose|when|where|which|why|how|is|are|was|were|do|does|did|can|could|should|would|has|have|q:)\b|(?:[.!?]\s+|\n\s*)(?:what|who|whom|whose|when|where|which|why|how|should|can|does)\b[^.!\n]*\?|\b(?:explain|define|describe|name|list|identify|classify|categori[sz]e|tell me (?:about|which|what|how|why)|show me|advise|give (?:a tip|some examples|an example|examples|me)|compare|what (?:is|are|was|does)|difference between|meaning of|patients?|clinical|"
+    r"(?:advantages|disadvantages|benefits|causes|effects|reasons|types|ways|examples) (?:of|to|for)|definition|history of|capital of|please answer the following question|correct answer to the question)\b|什么|是谁|谁是|哪[些个里种一]|为什么|为何|介绍|解释|说明|说出|列出|列举|定义|区别|原因|意思|如何|怎[么样]|吗[？?]|是否|多[少大长远高]|分类|建议|方法|方式|症状|治疗|患者|疾病|手术|药|病|检查|诊断|描述|比较|历史|知道"
 )
+
+
+# What a more particular skill covers: a program that is asked for is no piece of writing, a sum no question of knowledge.
+COVERED = {
+    "writing": ("tool_use", "translation", "code"),
+    "knowledge": ("tool_use", "role_play", "translation", "code", "math", "safety", "writing"),
+}
 
 
 def findings(records: pa.Table, long_bytes: int, multi_turns: int) -> dict[str, np.ndarray]:
@@ -145,7 +152,7 @@ def findings(records: pa.Table, long_bytes: int, multi_turns: int) -> dict[str, 
     code, math = _code(view), _math(view)
     paper = _has(view.ask, PAPER)
     reasoning = _has(view.ask, REASON) | _has(view.ask, CHOICES) | _has(view.last, VERDICT_END)
-    return {
+    found = {
         "tool_use": _any(roles["tool"], record, n)
         | _has(records["meta"].combine_chunks(), DECLARED)
         | _has(view.system, TOOLS)
@@ -162,6 +169,16 @@ def findings(records: pa.Table, long_bytes: int, multi_turns: int) -> dict[str, 
         "writing": _has(view.start, WRITE) | _has(view.end, WRITE),
         "knowledge": paper | _has(view.ask, KNOW),
     }
+    return narrowed(found)
+
+
+def narrowed(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return findings, a bool for each record and skill, without those that others cover."""
+    out = dict(found)
+    for name in COVERED.keys() & found.keys():
+        for other in found.keys() & COVERED[name]:
+            out[name] = out[name] & ~found[other]
+    return out
 
 
 def _view(turns: Turns) -> View:

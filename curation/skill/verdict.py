@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from curation.classifier import model
 from curation.classifier.features import features
 from curation.judge import VERDICT
-from curation.skill.rules import findings
+from curation.skill.rules import findings, narrowed
 
 SKILLS = (
     "tool_use",
@@ -67,7 +67,7 @@ def prepare(settings: Settings) -> Callable[[pa.Table], pa.Table]:
             for column, name in enumerate(opened[0].labels):
                 if name in opened[1].sure:
                     found[name] |= chances[:, column] >= opened[1].sure[name]
-        return _verdicts(records, found)
+        return _verdicts(records, narrowed(found))
 
     return judge
 

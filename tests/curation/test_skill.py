@@ -89,10 +89,25 @@ def test_a_persona_in_the_system_prompt_is_a_role_but_an_assistant_is_none() -> 
 
 def test_every_skill_is_listed_and_the_first_of_the_order_is_primary() -> None:
     found = judged(
-        [*ask("Write a poem as a Python program.", "def f(x):\n    return sorted(x)"), *ask("谢谢", "不客气")]
+        [*ask("Pretend you are a pirate. Write a poem about the sea.", "Arr, the sea"), *ask("谢谢", "不客气")]
     )
-    assert found["skills"] == [["multi_turn", "code", "writing"]]
-    assert found["skill"] == ["multi_turn"]
+    assert found["skills"] == [["role_play", "multi_turn", "writing"]]
+    assert found["skill"] == ["role_play"]
+
+
+@pytest.mark.parametrize(
+    ("skills", "question", "answer"),
+    [
+        (["code"], "Write a Python script that makes a list of the names.", "names = []\nprint(names)"),
+        (["math"], "What is the area of a square of side 3?", "3 * 3 = 9"),
+        (["translation"], "翻译成法语：这是什么？", "Qu'est-ce que c'est ?"),
+        (["writing"], "写一篇介绍北京历史的文章", "北京是一座古城。"),
+        (["writing"], "Give me a joke. Is it short?", "It is."),
+        (["knowledge"], "Explain which cities are large.", "Paris is."),
+    ],
+)
+def test_a_more_particular_skill_covers_writing_and_knowledge(skills: list[str], question: str, answer: str) -> None:
+    assert judged(ask(question, answer))["skills"] == [skills]
 
 
 def test_robots_rob_nobody() -> None:
