@@ -56,6 +56,7 @@ class Bar(NamedTuple):
     total: int
     unit: str = " records"
     worth: int = 10_000  # how many are worth the start of another process, one to two CPU-seconds
+    delay: float = 0  # seconds after which it is first drawn: for what is mostly too short for a bar
 
 
 def place(
@@ -222,5 +223,11 @@ def _tqdm(bar: Bar) -> Any:
     every = 0.5 if sys.stderr.isatty() else 10.0  # seconds; a log file wants fewer lines than a screen
     scaled = bar.unit == "B"
     return tqdm(
-        total=bar.total, desc=bar.title, unit=bar.unit, unit_scale=scaled, mininterval=every, dynamic_ncols=True
+        total=bar.total,
+        desc=bar.title,
+        unit=bar.unit,
+        unit_scale=scaled,
+        mininterval=every,
+        delay=bar.delay,
+        dynamic_ncols=True,
     )

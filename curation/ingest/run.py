@@ -74,7 +74,7 @@ class Unit:
         """Bytes to read; 0 where that is not known."""
         if self.slice:
             return self.slice.end - self.slice.begin
-        return self.source.path.stat().st_size if self.source.path else 0
+        return _size(self.source)
 
 
 def key(source: Source, settings: Settings, normaliser: Normaliser) -> str:
@@ -92,7 +92,7 @@ def run(
 
     `normaliser` holds functions of curation.normalise, handed in because stages do not import each other.
     """
-    todo = [units for s in sources if (units := _units(root, s, settings, normaliser))]
+    todo = _todo(root, sources, settings, workers, normaliser)
     left = [u for units in todo for u in units if u.slice is None or u.folders.written(u.slice.number) is None]
     left.sort(key=lambda u: -u.bytes)
     place(left, ingest, engine, workers, Bar(STAGE, sum(u.bytes for u in left), "B", WORTH))
@@ -100,6 +100,25 @@ def run(
         if units[0].slice:
             _join(units, engine, workers)
     return {s.name: _counts(root, s.name) for s in sources}
+
+
+def _todo(
+    root: Path, sources: Sequence[Source], settings: Settings, workers: int, normaliser: Normaliser
+) -> list[list[Unit]]:
+    """Return the units of every source that is not done. Every file is read for that: its bytes are its identity."""
+    units = dict[str, list[Unit]]()
+
+    def look(source: Source) -> int:
+        units[source.name] = _units(root, source, settings, normaliser)
+        return _size(source)
+
+    bar = Bar("fingerprints", sum(map(_size, sources)), "B", WORTH * 100, delay=2)
+    place(sources, look, Engine(), workers, bar, threads=True)
+    return [units[source.name] for source in sources if units[source.name]]
+
+
+def _size(source: Source) -> int:
+    return source.path.stat().st_size if source.path else 0
 
 
 def _units(root: Path, source: Source, settings: Settings, normaliser: Normaliser) -> list[Unit]:

@@ -94,7 +94,7 @@ OPEN_ITEM = r"(?s)\n\s*1[.、)].{200,}\n\s*\d{1,2}[.、)]\s*$"
 # A word that names a language, or work with words: an answer in another language may be just what is wanted.
 SAYS_LANGUAGE = (
     r"(?i)translat|languag|english|chinese|mandarin|cantonese|pinyin|french|spanish|german|japanese|korean|russian|arabic|"
-    r"italian|bilingual|英|译|语|文|词|句|字|拼|外国|歌|曲|诗|名|码|程序|函数|算法"
+    r"italian|bilingual|英|译|[中外原]文|文言|[外法德日俄韩汉双]语|语[言种]|[谚成]语|词|句|字[母符典]|[文汉]字|拼[写音]|外国|歌|曲|[命取起]名|名[字称]|码|程序|函数|算法"
 )
 ENGLISH = r"(?i)\b(?:the|of|and|to|is|are|that|with)\b"
 END = r"[.!?。！？…:：;；)）\]】}》>」』\"'”’`~*|=+\-_/\\\d\x{1F300}-\x{1FAFF}]\s*$"
