@@ -16,7 +16,7 @@ from curation.files.lines import jsonl
 from curation.files.row import MAX_DOCUMENT, MAX_MEMBERS, Bad, Block, Cells, FaultError, Item, Lines, joined, replay
 from curation.files.tables import cells, delimiter, parquet, table
 from curation.files.texts import LIST, blocks, is_logiqa, logiqa, yaml_rows
-from curation.files.unpack import CHUNK, CORRUPT, SUFFIXES, bounded, decompress, utf8
+from curation.files.unpack import CORRUPT, SUFFIXES, bounded, decompress, utf8
 
 ZIP, PARQUET = (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1"
 ENCRYPTED = 0x1  # bit of a zip member's flags
@@ -34,14 +34,6 @@ def read(path: Path) -> Iterator[Item]:
 def each(block: Block) -> Iterator[Item]:
     """Yield the rows of a block one by one."""
     return jsonl(block) if isinstance(block, Lines) else cells(block)
-
-
-def read_slice(path: Path, begin: int, end: int, line: int) -> Iterator[Bad | Block]:
-    """Yield what `read_blocks` does of the bytes `begin` to `end` of plain JSONL, whose first line is the `line`-th of the file."""
-    with path.open("rb") as handle:
-        handle.seek(begin)
-        sizes = (min(CHUNK, end - at) for at in range(begin, end, CHUNK))
-        yield from line_blocks((handle.read(size) for size in sizes), path.name, line)
 
 
 def read_blocks(path: Path) -> Iterator[Item | Block]:
@@ -100,8 +92,13 @@ def _until_fault(chunks: Iterator[bytes], faults: list[Exception]) -> Iterator[b
         faults.append(error)
 
 
-def is_plain_jsonl(probe: bytes, name: str) -> bool:
-    """Say whether a file that begins with `probe` is JSONL in UTF-8 as it lies on the disk, and would be read so line by line."""
+def is_parquet(probe: bytes) -> bool:
+    """Say whether a file that begins with `probe` is Parquet as it lies on the disk."""
+    return probe.startswith(PARQUET)
+
+
+def is_jsonl(probe: bytes, name: str) -> bool:
+    """Say whether a file that begins with `probe` is JSONL in UTF-8 as it lies on the disk."""
     lowered = name.lower()
     if lowered.endswith((".parquet", ".csv", ".tsv", ".tab", *SUFFIXES)):
         return False

@@ -121,16 +121,18 @@ def _record(cells: list[str], header: list[str] | None, file: str, number: int) 
     return Row(file, number, dict(zip(header, cells + [""] * (len(header) - len(cells)), strict=True)))
 
 
-def parquet(source: Path | BinaryIO, file: str) -> Iterator[Cells]:
-    """Yield its rows, batch after batch; raises FaultError where a file claims or holds more than it honestly can."""
-    number, read = 0, 0
+def parquet(source: Path | BinaryIO, file: str, chosen: range | None = None) -> Iterator[Cells]:
+    """Yield its rows, or those of some row groups, batch after batch; raises FaultError where it claims or holds more than it honestly can."""
+    read = 0
     try:
         with pq.ParquetFile(source) as handle:
             limit = max(FREE_EXPANSION, _size(source) * MAX_RATIO)
             groups = [handle.metadata.row_group(i) for i in range(handle.num_row_groups)]
             claimed = sum(group.total_byte_size for group in groups)
             size = min(BATCH, max(1, BATCH_BYTES * handle.metadata.num_rows // max(1, claimed)))
-            for batch in handle.iter_batches(size) if 0 <= claimed <= limit else ():
+            chosen = range(len(groups)) if chosen is None else chosen
+            number = sum(group.num_rows for group in groups[: chosen.start])
+            for batch in handle.iter_batches(size, chosen) if 0 <= claimed <= limit else ():
                 read += batch.nbytes
                 if read > limit:
                     break

@@ -36,7 +36,7 @@ class Settings(BaseModel):
     slice_bytes: int = Field(
         default=128 << 20,
         ge=1,
-        description="bytes of a plain JSONL file that one worker reads; larger files are cut at line ends",
+        description="bytes of a JSONL or Parquet file that one worker reads; larger files are cut",
     )
     max_chars: int = Field(
         default=4_000_000, ge=1, description="characters of one conversation; longer ones are quarantined"
@@ -72,9 +72,7 @@ class Unit:
     @property
     def bytes(self) -> int:
         """Bytes to read; 0 where that is not known."""
-        if self.slice:
-            return self.slice.end - self.slice.begin
-        return _size(self.source)
+        return self.slice.bytes if self.slice else _size(self.source)
 
 
 def key(source: Source, settings: Settings, normaliser: Normaliser) -> str:
@@ -230,4 +228,4 @@ def _items(unit: Unit) -> Iterator[files.Row | files.Bad | Block]:
     path = unit.source.path
     if path is None:
         return hub.read(unit.source.hub)
-    return files.read_slice(path, *unit.slice[1:]) if unit.slice else files.read_blocks(path)
+    return files.read_slice(path, unit.slice) if unit.slice else files.read_blocks(path)

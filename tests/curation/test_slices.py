@@ -1,4 +1,4 @@
-"""A large JSONL file is read in slices: the same records as in one go, in as many processes as there are."""
+"""A large JSONL or Parquet file is read in slices: the same records as in one go, in as many processes as there are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curation import files, shards
@@ -43,14 +45,14 @@ def test_slices_are_whole_lines_that_cover_a_file_and_know_their_numbers(tmp_pat
     size = dice.randrange(1, sum(map(len, lines)) // 2)
     path.write_bytes(b"\n".join(lines))
     slices = files.cut(path, size)
-    assert (slices[0].begin, slices[0].line, slices[-1].end) == (0, 1, path.stat().st_size)
+    assert (slices[0].begin, slices[0].row, slices[-1].end) == (0, 1, path.stat().st_size)
     assert all(one.end == two.begin and one.end - one.begin >= size for one, two in pairwise(slices))
     for one in slices:
         said = path.read_bytes()[one.begin : one.end].removesuffix(b"\n").split(b"\n")
-        assert said == lines[one.line - 1 : one.line - 1 + len(said)]
+        assert said == lines[one.row - 1 : one.row - 1 + len(said)]
 
 
-def test_what_is_no_plain_jsonl_is_read_whole(tmp_path: Path) -> None:
+def test_what_is_compressed_or_no_rows_of_its_own_is_read_whole(tmp_path: Path) -> None:
     text = "".join(row(n) + "\n" for n in range(50))
     listed = json.dumps([json.loads(line) for line in text.splitlines()])
     for name, data in {
@@ -86,13 +88,38 @@ def test_slices_give_the_records_and_the_quarantine_that_the_whole_file_gives(tm
     assert names == {"manifest.json", *(s.file for s in manifest.shards)}
 
 
+def test_parquet_is_cut_between_row_groups(tmp_path: Path) -> None:
+    raw = tmp_path / "a.parquet"
+    rows = [json.loads(row(n, id=f"q{n}")) for n in range(90)]
+    rows[47] = {"instruction": None, "output": None, "id": None}
+    pq.write_table(pa.Table.from_pylist(rows), raw, row_group_size=10)
+    size = raw.stat().st_size // 4
+    assert [(one.begin, one.end, one.row) for one in files.cut(raw, size)] == [(0, 3, 1), (3, 6, 31), (6, 9, 61)]
+    assert ingest(tmp_path / "whole", raw, 1 << 20) == ingest(tmp_path / "cut", raw, size) == {"a.parquet": (89, 1)}
+    for stage in ("records", "quarantine"):
+        assert held(tmp_path / "cut", stage, raw) == held(tmp_path / "whole", stage, raw)
+    assert [r["row"] for r in held(tmp_path / "cut", "quarantine", raw)] == [48]
+
+
+def test_a_broken_row_group_costs_its_slice_alone(tmp_path: Path) -> None:
+    raw = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_pylist([json.loads(row(n)) for n in range(90)]), raw, row_group_size=10)
+    with pq.ParquetFile(raw) as file:
+        place = file.metadata.row_group(4).column(0).data_page_offset
+    data = bytearray(raw.read_bytes())
+    data[place : place + 40] = b"\xff" * 40
+    raw.write_bytes(data)
+    assert ingest(tmp_path / "root", raw, len(data) // 4) == {"a.parquet": (60, 1)}
+    assert [r["reason"] for r in held(tmp_path / "root", "quarantine", raw)] == ["corrupt_parquet"]
+
+
 def test_an_id_that_came_in_a_slice_before_carries_its_row_number(tmp_path: Path) -> None:
     ids = ["a", "b", "a", "c", "a", "b", "a#9", "d", "a"]
     raw = tmp_path / "a.jsonl"
     raw.write_text("".join(row(n, id=name) + "\n" for n, name in enumerate(ids)))
     root = tmp_path / "root"
     ingest(root, raw, len(row(0, id="a")) * 3)
-    assert [(one.line, one.number) for one in files.cut(raw, len(row(0, id="a")) * 3)] == [(1, 0), (4, 1), (7, 2)]
+    assert [(one.row, one.number) for one in files.cut(raw, len(row(0, id="a")) * 3)] == [(1, 0), (4, 1), (7, 2)]
     assert [r["source_id"] for r in held(root, "records", raw)] == [
         "a",
         "b",
