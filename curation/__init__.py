@@ -5,6 +5,8 @@ exact, fuzzy, language, quality, skill, decontaminate, tokens; and catalog, whic
 """
 
 import os
+import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +18,18 @@ _STATE = [
     for package in ("curation", "mixtures")
     for p in sorted((_PACKAGE.parent / package).rglob("*.py"))
 ]
-os.environ.setdefault(
-    "NUMBA_CACHE_DIR", str(Path.home() / ".cache" / "cuvee" / f"numba-{sha256(repr(_STATE).encode()).hexdigest()[:16]}")
-)
+_CACHES, _UNUSED = (
+    Path.home() / ".cache" / "cuvee",
+    30 * 24 * 3600,
+)  # seconds after which a cache is that of former code
+if "NUMBA_CACHE_DIR" not in os.environ:
+    _cache = _CACHES / f"numba-{sha256(repr(_STATE).encode()).hexdigest()[:16]}"
+    os.environ["NUMBA_CACHE_DIR"] = str(_cache)
+    with suppress(OSError):  # a home that cannot be written to: numba says so itself
+        _cache.mkdir(parents=True, exist_ok=True)
+        os.utime(_cache)
+        if _unused := [p for p in _CACHES.glob("numba-*") if p.stat().st_mtime < time.time() - _UNUSED]:
+            import shutil
+
+            for _path in _unused:
+                shutil.rmtree(_path, ignore_errors=True)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,8 @@ from curation.kernels import inlined, kernel, maker
 ROOT = Path(__file__).parents[2]
 
 
-def cache(folder: Path) -> str:
-    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+def cache(folder: Path, home: Path | None = None) -> str:
+    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"} | {"HOME": str(home or folder)}
     command = [sys.executable, "-c", "import os, curation; print(os.environ['NUMBA_CACHE_DIR'])"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.strip()
@@ -33,6 +34,15 @@ def test_a_change_in_any_file_gives_the_kernels_another_cache(tmp_path: Path) ->
     assert cache(tmp_path) == before
     (tmp_path / "curation" / "callee.py").write_text("STEP = 22\n")
     assert cache(tmp_path) != before
+
+
+def test_a_cache_that_no_process_has_used_for_a_month_is_removed(tmp_path: Path) -> None:
+    used, unused = (tmp_path / ".cache" / "cuvee" / f"numba-{name}" for name in ("used", "unused"))
+    for folder in (used, unused):
+        (folder / "kernel").mkdir(parents=True)
+    os.utime(unused, (time.time() - 31 * 24 * 3600,) * 2)
+    now = Path(cache(ROOT, tmp_path))
+    assert {now, used} == set(now.parent.iterdir())
 
 
 @inlined
