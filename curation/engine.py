@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
@@ -26,6 +27,7 @@ RANKS_PER_WORKER = (
     4  # of a cluster's job: more ranks than workers, so that an unlucky share of the work does not decide the wall time
 )
 PROJECT = ("curation", "mixtures")
+EVERY = (10.0, 0.5)  # seconds between two looks of a bar: a log file wants fewer lines than a screen
 HEAVY = "numba.np.arraymath"  # what a worker would import besides, with its first kernel
 
 
@@ -77,11 +79,62 @@ def place(
     workers = max(1, min(workers, len(units), bar.total // bar.worth))
     if engine.kind != "local":
         _on_cluster(units, work, engine, workers, bar)
-        return
-    with _tqdm(bar) as drawn:
-        done = map(work, units) if workers == 1 else (_in_threads if threads else here)(units, work, workers)
-        for count in done:
-            drawn.update(count)
+    elif threads and workers > 1:
+        with _tqdm(bar) as drawn:
+            for count in _in_threads(units, work, workers):
+                drawn.update(count)
+    elif workers > 1:
+        _in_processes(units, work, workers, bar)
+    else:
+        with _tqdm(bar) as drawn, _telling(drawn.update):
+            for unit in units:
+                drawn.update(_rest(work, unit))
+
+
+class _Unit:
+    """The unit that this process works on: to whom it tells what is done of it, and how much it has told."""
+
+    tell: Callable[[int], object] | None = None
+    told = 0
+
+
+def progressed(count: int) -> None:
+    """Say from within the work on a unit of this machine that so much of it is done, so that the bar moves before its end."""
+    if _Unit.tell:
+        _Unit.tell(count)
+        _Unit.told += count
+
+
+def _rest(work: Callable[[Any], int], unit: Any) -> int:
+    """Do the work on a unit; returns how much more it was than was told meanwhile."""
+    _Unit.told = 0
+    return work(unit) - _Unit.told
+
+
+@contextmanager
+def _telling(tell: Callable[[int], object]) -> Iterator[None]:
+    _Unit.tell = tell
+    try:
+        yield
+    finally:
+        _Unit.tell = None
+
+
+def _tell_to(shared: Any) -> None:
+    """Let what this worker tells be added to a number that its parent sees."""
+
+    def tell(count: int) -> None:
+        with shared.get_lock():
+            shared.value += count
+
+    _Unit.tell = tell
+
+
+def _in_processes(units: Sequence[Any], work: Callable[[Any], int], workers: int, bar: Bar) -> None:
+    told, ended = multiprocessing.get_context("forkserver").Value("q", 0), 0
+    with _watched(bar, lambda: told.value + ended):
+        for count in here(units, partial(_rest, work), workers, partial(_tell_to, told)):
+            ended += count
 
 
 def _in_threads(units: Sequence[Any], work: Callable[[Any], int], workers: int) -> Iterator[int]:
@@ -95,14 +148,16 @@ def _in_threads(units: Sequence[Any], work: Callable[[Any], int], workers: int) 
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def here(units: Sequence[Any], work: Callable[[Any], int], workers: int) -> Iterator[int]:
-    """Yield what each unit returns as it ends, in processes of this machine; `work` and the units must pickle.
+def here(
+    units: Sequence[Any], work: Callable[[Any], int], workers: int, begin: Callable[[], None] | None = None
+) -> Iterator[int]:
+    """Yield what each unit returns as it ends, in processes of this machine that each call `begin` first; all of it must pickle.
 
     A worker that is killed (out of memory, mostly) breaks the pool and with it the run, with ChildProcessError; datatrove's
     own pool would wait for it for ever.
     """
     context, others = multiprocessing.get_context("forkserver"), set(multiprocessing.active_children())
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=begin) as pool:
         try:
             with _light_workers(context):
                 futures = [pool.submit(work, unit) for unit in units]
@@ -134,9 +189,17 @@ def _on_cluster(units: Sequence[Any], work: Callable[[Any], int], engine: Engine
         progress = Path(folder) / "progress"
         progress.mkdir()
         executor = _executor(engine, Place(ranks, work, progress, apart=engine.kind == "ray"), count, workers, folder)
-        with _bar(progress, bar), suppress(subprocess.CalledProcessError):  # what `sbatch --wait` ends with on failure
+        with (
+            _watched(bar, lambda: _noted(progress)),
+            suppress(subprocess.CalledProcessError),
+        ):  # what `sbatch --wait` ends with on failure
             executor.run()
         _check(engine, ranks, progress)  # while what the job left is still there
+
+
+def _noted(progress: Path) -> int:
+    """Return the sum of the ranks' notes, which lie in files so that cluster nodes can write them."""
+    return sum(int(n) for p in progress.iterdir() for n in p.read_text().split("\n")[:-1])
 
 
 def _check(engine: Engine, ranks: Sequence[Sequence[Any]], progress: Path) -> None:
@@ -196,18 +259,14 @@ def _light_workers(context: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _bar(progress: Path, bar: Bar) -> Iterator[None]:
-    """Draw a bar with rate and ETA from the ranks' notes, which lie in files so that cluster nodes can write them."""
+def _watched(bar: Bar, done: Callable[[], int]) -> Iterator[None]:
+    """Draw a bar with rate and ETA of what is done elsewhere, looked up twice a second."""
     stop = threading.Event()
     with _tqdm(bar) as drawn:
 
-        def count() -> None:
-            done = sum(int(n) for p in progress.iterdir() for n in p.read_text().split("\n")[:-1])
-            drawn.update(done - drawn.n)
-
         def watch() -> None:
             while not stop.wait(0.5):
-                count()
+                drawn.update(done() - drawn.n)
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
@@ -216,11 +275,11 @@ def _bar(progress: Path, bar: Bar) -> Iterator[None]:
         finally:
             stop.set()
             thread.join()
-            count()
+            drawn.update(done() - drawn.n)
 
 
 def _tqdm(bar: Bar) -> Any:
-    every = 0.5 if sys.stderr.isatty() else 10.0  # seconds; a log file wants fewer lines than a screen
+    every = EVERY[sys.stderr.isatty()]
     scaled = bar.unit == "B"
     return tqdm(
         total=bar.total,

@@ -6,9 +6,9 @@ import codecs
 import io
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from curation.files.document import document, one_value
 from curation.files.lines import blocks as line_blocks
@@ -16,7 +16,7 @@ from curation.files.lines import jsonl
 from curation.files.row import MAX_DOCUMENT, MAX_MEMBERS, Bad, Block, Cells, FaultError, Item, Lines, joined, replay
 from curation.files.tables import cells, delimiter, parquet, table
 from curation.files.texts import LIST, blocks, is_logiqa, logiqa, yaml_rows
-from curation.files.unpack import CORRUPT, SUFFIXES, bounded, decompress, utf8
+from curation.files.unpack import CHUNK, CORRUPT, SUFFIXES, bounded, decompress, utf8
 
 ZIP, PARQUET = (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1"
 ENCRYPTED = 0x1  # bit of a zip member's flags
@@ -36,18 +36,35 @@ def each(block: Block) -> Iterator[Item]:
     return jsonl(block) if isinstance(block, Lines) else cells(block)
 
 
-def read_blocks(path: Path) -> Iterator[Item | Block]:
-    """Yield what `read` does, the lines of JSONL unparsed and the rows of Parquet in their columns."""
+def read_blocks(path: Path, told: Callable[[int], None] | None = None) -> Iterator[Item | Block]:
+    """Yield what `read` does, the lines of JSONL unparsed and the rows of Parquet in their columns.
+
+    `told` hears of bytes as they are read, but of Parquet.
+    """
     size = path.stat().st_size
-    with path.open("rb") as handle:
-        magic = handle.read(4)
-        handle.seek(0)
+    with io.BufferedReader(_Told(path, told), CHUNK) as handle:
+        magic = handle.peek(4)[:4]
         if magic in ZIP:
-            yield from _guarded(_zip(path), path.name)
+            yield from _guarded(_zip(handle, path), path.name)
         elif magic == PARQUET or path.suffix.lower() == ".parquet":
             yield from _guarded(parquet(path, path.name), path.name)
         else:
             yield from _guarded(_stream(cast("BinaryIO", handle), size, path.name), path.name)
+
+
+class _Told(io.FileIO):
+    """A file that tells how many bytes are read of it."""
+
+    def __init__(self, path: Path, told: Callable[[int], None] | None) -> None:
+        super().__init__(path)
+        self.told = told
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read into a buffer."""
+        count = super().readinto(buffer)
+        if self.told:
+            self.told(count or 0)
+        return count
 
 
 def _guarded(items: Iterator[Item | Block], file: str) -> Iterator[Item | Block]:
@@ -147,8 +164,8 @@ def _is_lines(start: bytes, name: str) -> bool:
     return following in (b"[", b"{") and one_value(first)
 
 
-def _zip(path: Path) -> Iterator[Item | Block]:
-    with zipfile.ZipFile(path) as archive:
+def _zip(handle: BinaryIO, path: Path) -> Iterator[Item | Block]:
+    with zipfile.ZipFile(handle) as archive:
         members = [m for m in archive.infolist() if not m.is_dir()]
         if len(members) > MAX_MEMBERS:
             raise FaultError("archive_bomb", f"{path.name} holds {len(members):,} files; the limit is {MAX_MEMBERS:,}")

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from curation import files, shards
-from curation.engine import Bar, Engine, place
+from curation.engine import Bar, Engine, place, progressed
 from curation.files import Block, Cells, Lines
 from curation.identity import code, digest, file_digest
 from curation.ingest import hub
@@ -228,4 +228,4 @@ def _items(unit: Unit) -> Iterator[files.Row | files.Bad | Block]:
     path = unit.source.path
     if path is None:
         return hub.read(unit.source.hub)
-    return files.read_slice(path, unit.slice) if unit.slice else files.read_blocks(path)
+    return files.read_slice(path, unit.slice) if unit.slice else files.read_blocks(path, progressed)

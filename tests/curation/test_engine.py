@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from curation.engine import Bar, Engine, place
+from curation.engine import Bar, Engine, place, progressed
 
 
 def touch(folder: Path, unit: int) -> int:
@@ -29,6 +29,12 @@ def die(folder: Path, unit: int) -> int:
     return touch(folder, unit)
 
 
+def tell(unit: int) -> int:
+    progressed(9_000)
+    progressed(500)
+    return 10_000
+
+
 MANY = 20_000  # records, enough for two processes
 
 
@@ -38,6 +44,21 @@ def test_every_unit_is_worked_on_once_here_in_processes_or_in_threads(
 ) -> None:
     place(list(range(13)), partial(touch, tmp_path), Engine(), 2, Bar("touch", total), threads=threads)
     assert sorted(int(p.name) for p in tmp_path.iterdir()) == list(range(13))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_unit_tells_before_its_end_is_counted_once(workers: int, capfd: pytest.CaptureFixture[str]) -> None:
+    place([0, 1, 2], tell, Engine(), workers, Bar("tell", 30_000))
+    last = capfd.readouterr().err.rstrip().split("\r")[-1]
+    assert "30000/30000" in last
+
+
+def test_a_bar_moves_before_the_end_of_a_unit(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curation.engine.EVERY", (0.0, 0.0))
+    place([0], tell, Engine(), 1, Bar("tell", 10_000))
+    assert "9000/10000" in capfd.readouterr().err
 
 
 def test_no_units_is_no_work() -> None:
