@@ -16,7 +16,7 @@ from curation.record import Turns
 
 HAN = 1.5  # a Han character says as much as two and a half letters
 SIGNS = 20  # characters: more marks than that may be a drawing
-FOREIGN = 20  # Han characters, or 100 Latin letters, from which an answer is in the other language
+FOREIGN = 20  # Han characters, or twice as many Latin letters, from which an answer is in the other language
 
 
 @dataclass(frozen=True)
@@ -125,16 +125,17 @@ def _against_prompt(
 
 
 def _foreign(exchange: Exchange, han: np.ndarray) -> np.ndarray:
-    """Say whether an answer is Chinese to a prompt without a Han character, or English to one without a Latin word.
+    """Say whether an answer is Chinese to a prompt without a Han character, or English to one of hardly a Latin word.
 
     A prompt that names a language, or works with words, may want just that. `han`: such characters of the responses.
     """
     asked = match(exchange.prompt, r"\p{Han}")
-    out = exchange.single & np.where(asked, (han == 0) & (exchange.length >= 5 * FOREIGN), han >= FOREIGN)
+    out = exchange.single & np.where(asked, (han == 0) & (exchange.length >= 2 * FOREIGN), han >= FOREIGN)
     few = np.flatnonzero(out)  # counting letters is dear
     prompt, response = exchange.prompt.take(pa.array(few)), exchange.response.take(pa.array(few))
     latin, said = count(prompt, "[A-Za-z]"), count(response, "[A-Za-z]")
     chinese = (latin >= FOREIGN) & (2 * han[few] >= said)
-    english = (latin < 3) & (said >= 5 * FOREIGN) & (count(response, phrases.ENGLISH) * 60 >= said)
+    running = count(response, phrases.ENGLISH)
+    english = (2 * latin <= count(prompt, r"\p{Han}")) & (said >= 2 * FOREIGN) & (running >= 2) & (60 * running >= said)
     out[few] = np.where(asked[few], english, chinese) & ~match(prompt, phrases.SAYS_LANGUAGE)
     return out

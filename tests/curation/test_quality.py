@@ -121,6 +121,17 @@ def test_good_answers_are_kept_however_short(question: str, answer: str) -> None
                 "Here is a list of the albums of the band, and of what is heard in each of them: Abbey Road with songs that are known to all, and Help!",
             ),
         ),
+        (
+            "wrong_language",
+            ask("这个三角形的面积是多少？", "The area of the triangle is approximately 24 square units."),
+        ),
+        (
+            "wrong_language",
+            ask(
+                "编写一篇小故事，人物是 Anna、Tom，地点是加油站。",
+                "Anna and Tom were at a gas station and that is the end.",
+            ),
+        ),
         ("prompt_echo", ask("The quick brown fox jumped over it.", "The quick brown fox jumped over it.\n")),
     ],
 )
