@@ -22,7 +22,7 @@ class Settings(BaseModel):
         default=0.3, gt=0, le=1, description="share of Han in a turn from which it is Chinese (or Japanese)"
     )
     kana_share: float = Field(
-        default=0.15, gt=0, le=1, description="share of Kana in Han and Kana from which the turn is Japanese"
+        default=0.25, gt=0, le=1, description="share of Kana in Han and Kana from which the turn is Japanese"
     )
     english_share: float = Field(
         default=0.1,
