@@ -7,6 +7,7 @@ and writing, and returns how many records (or bytes) it handled. Whether a unit 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
@@ -80,15 +81,15 @@ def place(
     if engine.kind != "local":
         _on_cluster(units, work, engine, workers, bar)
     elif threads and workers > 1:
-        with _tqdm(bar) as drawn:
+        with _drawn(bar) as shown:
             for count in _in_threads(units, work, workers):
-                drawn.update(count)
+                shown.update(count)
     elif workers > 1:
         _in_processes(units, work, workers, bar)
     else:
-        with _tqdm(bar) as drawn, _telling(drawn.update):
+        with _drawn(bar) as shown, _telling(shown.update):
             for unit in units:
-                drawn.update(_rest(work, unit))
+                shown.update(_rest(work, unit))
 
 
 class _Unit:
@@ -262,11 +263,11 @@ def _light_workers(context: Any) -> Iterator[None]:
 def _watched(bar: Bar, done: Callable[[], int]) -> Iterator[None]:
     """Draw a bar with rate and ETA of what is done elsewhere, looked up twice a second."""
     stop = threading.Event()
-    with _tqdm(bar) as drawn:
+    with _drawn(bar) as shown:
 
         def watch() -> None:
             while not stop.wait(0.5):
-                drawn.update(done() - drawn.n)
+                shown.update(done() - shown.n)
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
@@ -275,18 +276,16 @@ def _watched(bar: Bar, done: Callable[[], int]) -> Iterator[None]:
         finally:
             stop.set()
             thread.join()
-            drawn.update(done() - drawn.n)
+            shown.update(done() - shown.n)
 
 
-def _tqdm(bar: Bar) -> Any:
-    every = EVERY[sys.stderr.isatty()]
-    scaled = bar.unit == "B"
+def _drawn(bar: Bar) -> Any:
+    """Return a tqdm of a bar, to be closed by `with`: on a screen twice a second, in a log every ten seconds."""
+    screen = sys.stderr.isatty()
+    width: dict[str, Any] = {"dynamic_ncols": True}
+    if screen and not os.get_terminal_size(sys.stderr.fileno()).columns:  # in some containers: tqdm would draw nothing
+        width = {"ncols": 80, "nrows": 24}
     return tqdm(
-        total=bar.total,
-        desc=bar.title,
-        unit=bar.unit,
-        unit_scale=scaled,
-        mininterval=every,
-        delay=bar.delay,
-        dynamic_ncols=True,
-    )
+        total=bar.total, desc=bar.title, unit=bar.unit, unit_scale=bar.unit == "B",
+        mininterval=EVERY[screen], delay=bar.delay, **width,
+    )  # fmt: skip
