@@ -190,10 +190,8 @@ def _on_cluster(units: Sequence[Any], work: Callable[[Any], int], engine: Engine
         progress = Path(folder) / "progress"
         progress.mkdir()
         executor = _executor(engine, Place(ranks, work, progress, apart=engine.kind == "ray"), count, workers, folder)
-        with (
-            _watched(bar, lambda: _noted(progress)),
-            suppress(subprocess.CalledProcessError),
-        ):  # what `sbatch --wait` ends with on failure
+        failed = subprocess.CalledProcessError  # what `sbatch --wait` ends with; _check tells more
+        with _watched(bar, lambda: _noted(progress)), suppress(failed):
             executor.run()
         _check(engine, ranks, progress)  # while what the job left is still there
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,11 +86,10 @@ def _groups(path: Path, total: int, size: int) -> list[Slice]:
             rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
     except (pa.ArrowException, OSError):
         return []
-    slices, begin = list[Slice](), 0
-    ends = np.cumsum([0, *rows])
+    slices, begin, ends = list[Slice](), 0, [0, *accumulate(rows)]
     for end in range(1, len(rows) + 1):
-        held = int(total * (ends[end] - ends[begin]) // max(1, ends[-1]))
+        held = total * (ends[end] - ends[begin]) // max(1, ends[-1])
         if held >= size or end == len(rows):
-            slices.append(Slice(len(slices), begin, end, int(ends[begin]) + 1, held))
+            slices.append(Slice(len(slices), begin, end, ends[begin] + 1, held))
             begin = end
     return slices if len(slices) > 1 else []

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from curation.files import Bad, Row, array, document, lines, read, tables, unpack
+from curation.files import Bad, Row, array, document, lines, read, read_blocks, tables, unpack
 
 ROWS = [{"instruction": "一加一", "output": "二"}, {"instruction": "b", "output": "c"}]
 
@@ -61,6 +61,14 @@ def test_the_same_rows_come_out_of_every_text_container(tmp_path: Path, name: st
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_compression_is_told_by_the_first_bytes_and_not_by_the_name(tmp_path: Path, pack: Any) -> None:
     assert values(put(tmp_path, "no-suffix", pack(JSONL.encode()))) == ROWS
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
+def test_the_bytes_of_a_file_are_told_as_they_are_read(tmp_path: Path, pack: Any) -> None:
+    path, told = put(tmp_path, "a.jsonl", pack(JSONL.encode() * 50_000)), list[int]()
+    seen = [sum(told) for _ in read_blocks(path, told.append)]
+    assert sum(told) == path.stat().st_size
+    assert seen == sorted(seen)
 
 
 def test_parquet_is_read_batch_by_batch(tmp_path: Path) -> None:
