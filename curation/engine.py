@@ -77,6 +77,8 @@ def place(
     that is a ChildProcessError with the unit's error in it, since neither Slurm nor Ray hands on what was raised. threads: the
     work is done in compiled code that lets go of the interpreter, so threads of this process do for workers of one box.
     """
+    if not units:
+        return
     workers = max(1, min(workers, len(units), bar.total // bar.worth))
     if engine.kind != "local":
         _on_cluster(units, work, engine, workers, bar)

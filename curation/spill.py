@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,10 +36,10 @@ class Spill:
         self._tables = 0  # bytes of all tables
 
     def array(self, kind: type[np.generic] | np.dtype, count: int) -> np.ndarray:
-        """Return `count` zeros of this kind, in a file."""
+        """Return `count` zeros of this kind, in a file; raises OSError where the disk has no room for them."""
         size = max(1, count) * np.dtype(kind).itemsize
         with tempfile.TemporaryFile(dir=self.folder) as file:
-            file.truncate(size)
+            _reserve(file.fileno(), size)
             mapped = mmap.mmap(file.fileno(), size)
         self._maps.append(mapped)
         self._size += size
@@ -91,6 +92,14 @@ class Spill:
     def passes(self, rows: int, row_bytes: int) -> int:
         """Return in how many passes to sort `rows` that cost `row_bytes` each while they are sorted."""
         return max(1, -(-rows * row_bytes // max(1, self.share)))
+
+
+def _reserve(file: int, size: int) -> None:
+    """Make a file this large, its blocks set aside: where the disk fills up later, a look at a mapped page kills the process."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.ftruncate(file, size)
 
 
 def resident() -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import traceback
@@ -140,9 +142,21 @@ def _run(name: str, config: Any) -> int:
     # Prefect gives its server 20 s to start, too short on a small box, and lets it report home.
     defaults = {STARTUP: 120, ANALYTICS: False}
     with temporary_settings(updates={s: v for s, v in defaults.items() if s.name not in os.environ}):
-        getattr(module, COMMANDS[name].module.split(".")[-1])(config)
+        try:
+            getattr(module, COMMANDS[name].module.split(".")[-1])(config)
+        except OSError as error:
+            raise _full(config.root) if error.errno in (errno.ENOSPC, errno.EDQUOT) else error  # noqa: B904 - said whole
     print(module.summary(config))
     return 0
+
+
+def _full(root: Path) -> OSError:
+    """Return what to say of a disk that is full."""
+    free = shutil.disk_usage(root).free
+    return OSError(
+        f"the disk of root={root} is full ({free / 1e9:.1f} GB free, too little for what comes next, or your quota is used up); make room "
+        "there and run again: what is finished is kept"
+    )
 
 
 def _try_root(root: Path) -> None:
