@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -47,7 +48,7 @@ COMMANDS = {
 
 
 def main(argv: list[str]) -> int:
-    """Run one command; returns the exit code: 0 done, 1 the run failed, 2 the command line is wrong."""
+    """Run one command; returns the exit code: 0 done, 1 the run failed, 2 the command line is wrong, 128 + n ended by signal n."""
     name = argv[0] if argv and not argv[0].startswith("-") else None
     asks = "--help" in argv or "-h" in argv
     if name is None:
@@ -71,6 +72,12 @@ def main(argv: list[str]) -> int:
         print(f"\nprefect run {name}: {sentence(error)}", file=sys.stderr)
         _let_go(error)
         return 1
+    except KeyboardInterrupt as ended:
+        print(
+            f"\nprefect run {name}: interrupted; what is finished is kept, the same command goes on from there",
+            file=sys.stderr,
+        )
+        return 128 + (ended.args[0] if ended.args else signal.SIGINT)  # as shells say it
 
 
 def _start(name: str, words: list[str], *, plan: bool) -> int:
@@ -141,13 +148,42 @@ def _run(name: str, config: Any) -> int:
         logging.getLogger(logger).addFilter(_without_traceback)
     # Prefect gives its server 20 s to start, too short on a small box, and lets it report home.
     defaults = {STARTUP: 120, ANALYTICS: False}
-    with temporary_settings(updates={s: v for s, v in defaults.items() if s.name not in os.environ}):
-        try:
+    before = signal.signal(signal.SIGTERM, _terminated)  # Prefect calls it once it has told its server
+    try:
+        with temporary_settings(updates={s: v for s, v in defaults.items() if s.name not in os.environ}):
+            _start_server()
             getattr(module, COMMANDS[name].module.split(".")[-1])(config)
-        except OSError as error:
-            raise _full(config.root) if error.errno in (errno.ENOSPC, errno.EDQUOT) else error  # noqa: B904 - said whole
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _full(config.root) from error
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
     print(module.summary(config))
     return 0
+
+
+def _start_server() -> None:
+    """Start Prefect's temporary server, where there is no other, deaf to Ctrl-C: it lives to be told how the run ended.
+
+    Otherwise Prefect asks a dead server for two minutes.
+    """
+    from prefect.settings import PREFECT_API_URL
+
+    if PREFECT_API_URL.value():
+        return
+    from prefect.server.api.server import SubprocessASGIServer
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a process that is started inherits this
+    try:
+        SubprocessASGIServer().start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _terminated(number: int, _frame: object) -> None:
+    """End as Ctrl-C does: the exit that Python makes of SIGTERM would leave the temporary server behind."""
+    raise KeyboardInterrupt(number)
 
 
 def _full(root: Path) -> OSError:

@@ -1,0 +1,62 @@
+"""A run that is interrupted says so, leaves no process behind, and goes on from where it was."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from curation import shards
+
+ROOT = Path(__file__).parents[2]
+ROW = '{"instruction": "How much is %d and %d?", "output": "That is %d, as everybody knows who has learnt to count."}\n'
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Prefect's temporary server keeps its database, made once for these tests."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+def start(root: Path, raw: Path, home: Path) -> subprocess.Popen[str]:
+    """Start a run as a shell does, in a process group of its own."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")} | {"PREFECT_HOME": str(home)}
+    command = [sys.executable, "-m", "flows", "run", "curate", f"root={root}", f"sources={raw}", "stages=exact,fuzzy"]
+    command += ["ingest.slice_bytes=1000000", "workers=1"]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_so_and_ends_its_server(tmp_path: Path, home: Path, number: int, code: int) -> None:
+    raw, root = tmp_path / "a.jsonl", tmp_path / "corpus"
+    raw.write_text("".join(ROW % (n, n, 2 * n) for n in range(600_000)))
+    run = start(root, raw, home)
+    said = list[str]()
+    assert run.stdout
+    for line in run.stdout:
+        said.append(line)
+        if "Beginning flow run" in line:
+            break
+    if number == signal.SIGINT:
+        os.killpg(run.pid, number)  # as a terminal does at Ctrl-C
+    else:
+        run.send_signal(number)
+    said += run.stdout.readlines()
+    assert run.wait() == code, "".join(said)
+    text = "".join(said)
+    assert "prefect run curate: interrupted; what is finished is kept, the same command goes on from there" in text
+    assert "Traceback" not in text
+    port = re.search(r"temporary server on http://127\.0\.0\.1:(\d+)", text)
+    assert port
+    with socket.socket() as asking, pytest.raises(ConnectionRefusedError):
+        asking.connect(("127.0.0.1", int(port[1])))
+    assert shards.read_manifest(root / "records" / raw.name) is None
