@@ -10,6 +10,7 @@ from prefect.artifacts import create_table_artifact
 from pydantic import BaseModel
 
 from curation import catalog, checks, compare, ingest, judge, normalise, scores, shards
+from curation.lock import writing
 from flows.config import Config
 from flows.tasks import stage
 
@@ -24,28 +25,29 @@ NORMALISER = ingest.Normaliser(normalise.normalise, normalise.unsettled)
 def curate(config: Config) -> None:
     """Ingest the sources, run the judges that have work to do, build <root>/corpus.duckdb, check the removal rates."""
     log = get_run_logger()
-    folder = benchmarks(config)
-    if folder and not config.benchmarks:
-        log.info("decontaminate: against %s, as given before (benchmarks=none: against nothing)", folder)
-    elif folder != _noted(config.root):
-        shards.write_atomic(config.root / NOTE, folder.encode())
-    if config.sources:
-        for line in stage("ingest", ingest_sources)(config):
-            log.info(line)
-    for judges, work in ((_compared(config), compare_records), (_local(config), judge_shards)):
-        if judges:
-            for name, read in stage(" + ".join(judges), work)(config).items():
-                log.info("%s: %s", name, f"{read:,} records" if read else "already done")
-    stage("catalog", build_catalog)(config)
-    if _scored(config):
-        counts = stage("scores", scores.run)(config.root, config.root / "corpus.duckdb", config.scores)
-        log.info("scores: %s", ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "already done")
+    with writing(config.root, log.warning):
+        folder = benchmarks(config)
+        if folder and not config.benchmarks:
+            log.info("decontaminate: against %s, as given before (benchmarks=none: against nothing)", folder)
+        elif folder != _noted(config.root):
+            shards.write_atomic(config.root / NOTE, folder.encode())
+        if config.sources:
+            for line in stage("ingest", ingest_sources)(config):
+                log.info(line)
+        for judges, work in ((_compared(config), compare_records), (_local(config), judge_shards)):
+            if judges:
+                for name, read in stage(" + ".join(judges), work)(config).items():
+                    log.info("%s: %s", name, f"{read:,} records" if read else "already done")
         stage("catalog", build_catalog)(config)
-    rows = catalog.funnel(config.root / "corpus.duckdb")
-    create_table_artifact(
-        [dict(zip(("stage", "in", "dropped", "kept"), row, strict=True)) for row in rows], key="funnel"
-    )
-    checks.check(config.root / "corpus.duckdb", config.policy)
+        if _scored(config):
+            counts = stage("scores", scores.run)(config.root, config.root / "corpus.duckdb", config.scores)
+            log.info("scores: %s", ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "already done")
+            stage("catalog", build_catalog)(config)
+        rows = catalog.funnel(config.root / "corpus.duckdb")
+        create_table_artifact(
+            [dict(zip(("stage", "in", "dropped", "kept"), row, strict=True)) for row in rows], key="funnel"
+        )
+        checks.check(config.root / "corpus.duckdb", config.policy)
 
 
 def pending(config: Config) -> list[str]:
@@ -56,10 +58,7 @@ def pending(config: Config) -> list[str]:
     local = _local(config)
     for name, settings in local.items():
         judge.module(name).inputs(settings)  # raises where a model or the benchmarks are not there
-    if config.sources and any(
-        not shards.is_done(shards.folder(config.root, "records", s.name), ingest.key(s, config.ingest, NORMALISER))
-        for s in ingest.resolve(config.sources)
-    ):
+    if ingest.stale(config.root, ingest.resolve(config.sources), config.ingest, config.workers, NORMALISER):
         return ["ingest", *config.stages, "catalog"]
     names = sources(config)
     todo = [name for name, value in _compared(config).items() if not compare.is_done(name, config.root, names, value)]

@@ -12,7 +12,7 @@ run.py       sources → their shards
 """
 
 from curation.ingest.batch import Normaliser
-from curation.ingest.run import Settings, key, run
+from curation.ingest.run import Settings, key, run, stale
 from curation.ingest.sources import Source, resolve
 
-__all__ = ["Normaliser", "Settings", "Source", "key", "resolve", "run"]
+__all__ = ["Normaliser", "Settings", "Source", "key", "resolve", "run", "stale"]

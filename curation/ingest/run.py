@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,6 +27,7 @@ from curation.record import RECORD
 
 LEVEL = 1  # of zstd
 BATCH_ROWS, BATCH_CHARS = 4_096, 4_000_000  # normalised and hashed at a time: enough to make a call of a kernel cheap
+SETTLED = 2.0  # seconds after its last change from which a file's time of change tells of the next one
 WORTH = 2_500_000  # bytes of files, mostly compressed, that are worth the start of another process
 
 
@@ -78,9 +81,38 @@ class Unit:
 def key(source: Source, settings: Settings, normaliser: Normaliser) -> str:
     """Return the identity of a source's records: of its bytes, the settings and the code. Its place on disk does not count."""
     said = mapped(source, settings.fields).model_dump(mode="json", exclude={"path"})
-    content = file_digest(source.path) if source.path else hub.identity(source.hub)
+    content = _content(source.path) if source.path else hub.identity(source.hub)
     plain = settings.model_copy(update={"fields": {}})  # a mapping for other sources changes nothing here
     return digest(said, plain, code("curation.ingest.run"), code(normaliser.turns.__module__), content)
+
+
+def _content(path: Path) -> str:
+    """Return file_digest, worked out once a process where the file stays as it is: a plan asks for it, and then the run."""
+    found = path.stat()
+    if time.time() - found.st_mtime < SETTLED:
+        return file_digest(path)
+    return _digest(path, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@cache
+def _digest(path: Path, _inode: int, _size: int, _changed: int) -> str:
+    return file_digest(path)
+
+
+def stale(
+    root: Path, sources: Sequence[Source], settings: Settings, workers: int, normaliser: Normaliser
+) -> dict[str, str]:
+    """Return the sources that `run` would ingest, each with its key. Every file is read for that: its bytes are its identity."""
+    keys = dict[str, str]()
+
+    def look(source: Source) -> int:
+        keys[source.name] = key(source, settings, normaliser)
+        return _size(source)
+
+    bar = Bar("fingerprints", sum(map(_size, sources)), "B", WORTH * 100, delay=2)
+    place(sources, look, Engine(), workers, bar, threads=True)
+    names = [s.name for s in sources if not shards.is_done(shards.folder(root, "records", s.name), keys[s.name])]
+    return {name: keys[name] for name in names}
 
 
 def run(
@@ -90,7 +122,12 @@ def run(
 
     `normaliser` holds functions of curation.normalise, handed in because stages do not import each other.
     """
-    todo = _todo(root, sources, settings, workers, normaliser)
+    keys = stale(root, sources, settings, workers, normaliser)
+    todo = [
+        _units(s, Folders(root=root, source=s.name, key=keys[s.name]), settings, normaliser)
+        for s in sources
+        if s.name in keys
+    ]
     left = [u for units in todo for u in units if u.slice is None or u.folders.written(u.slice.number) is None]
     left.sort(key=lambda u: -u.bytes)
     place(left, ingest, engine, workers, Bar(STAGE, sum(u.bytes for u in left), "B", WORTH))
@@ -100,30 +137,12 @@ def run(
     return {s.name: _counts(root, s.name) for s in sources}
 
 
-def _todo(
-    root: Path, sources: Sequence[Source], settings: Settings, workers: int, normaliser: Normaliser
-) -> list[list[Unit]]:
-    """Return the units of every source that is not done. Every file is read for that: its bytes are its identity."""
-    units = dict[str, list[Unit]]()
-
-    def look(source: Source) -> int:
-        units[source.name] = _units(root, source, settings, normaliser)
-        return _size(source)
-
-    bar = Bar("fingerprints", sum(map(_size, sources)), "B", WORTH * 100, delay=2)
-    place(sources, look, Engine(), workers, bar, threads=True)
-    return [units[source.name] for source in sources if units[source.name]]
-
-
 def _size(source: Source) -> int:
     return source.path.stat().st_size if source.path else 0
 
 
-def _units(root: Path, source: Source, settings: Settings, normaliser: Normaliser) -> list[Unit]:
-    """Return what there is to do of a source: nothing, all of it at once, or its slices."""
-    found = Folders(root=root, source=source.name, key=key(source, settings, normaliser))
-    if shards.is_done(found.records, found.key):
-        return []
+def _units(source: Source, found: Folders, settings: Settings, normaliser: Normaliser) -> list[Unit]:
+    """Return what there is to do of a source: all of it at once, or its slices."""
     slices = files.cut(source.path, settings.slice_bytes) if source.path else []
     if slices:
         found.clear()
