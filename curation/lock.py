@@ -27,6 +27,8 @@ def writing(root: Path, told: Callable[[str], object]) -> Iterator[None]:
             file.seek(0)
             told(f"{root} is being written by {file.read() or 'another run'}; waiting for it to end")
             fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:  # Lustre, mounted without locks
+            told(f"{root} cannot be locked ({error.strerror}); see to it that no other run writes to it")
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()

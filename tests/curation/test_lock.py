@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -52,3 +53,16 @@ def test_a_root_that_nobody_holds_is_had_at_once_and_again(tmp_path: Path) -> No
         with writing(tmp_path, pytest.fail):
             assert f"process {os.getpid()} on " in (tmp_path / "work" / "lock").read_text()
         assert (tmp_path / "work" / "lock").read_text() == ""
+
+
+def test_where_the_file_system_has_no_locks_the_run_goes_on_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(_file: object, _how: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    said = list[str]()
+    with writing(tmp_path, said.append):
+        pass
+    assert said == [f"{tmp_path} cannot be locked (Function not implemented); see to it that no other run writes to it"]
