@@ -10,12 +10,15 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
+import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 EXPECTED = (ValueError, OSError)  # a bad run: told in one sentence; anything else is a defect and keeps its traceback
+LATE = 30  # seconds
 PLAN = "--plan"
 USAGE = "prefect run <flow> [--config file.yaml] [--plan] [key=value …]"
 
@@ -148,7 +151,8 @@ def _run(name: str, config: Any) -> int:
         logging.getLogger(logger).addFilter(_without_traceback)
     # Prefect gives its server 20 s to start, too short on a small box, and lets it report home.
     defaults = {STARTUP: 120, ANALYTICS: False}
-    before = signal.signal(signal.SIGTERM, _terminated)  # Prefect calls it once it has told its server
+    heeded = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _interrupted) for number in heeded}
     try:
         with temporary_settings(updates={s: v for s, v in defaults.items() if s.name not in os.environ}):
             _start_server()
@@ -158,7 +162,8 @@ def _run(name: str, config: Any) -> int:
             raise _full(config.root) from error
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     print(module.summary(config))
     return 0
 
@@ -181,9 +186,22 @@ def _start_server() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _terminated(number: int, _frame: object) -> None:
-    """End as Ctrl-C does: the exit that Python makes of SIGTERM would leave the temporary server behind."""
+def _interrupted(number: int, _frame: object) -> None:
+    """End the run, and in LATE seconds the process: an interrupt inside logging leaves a lock held that Prefect's threads wait for.
+
+    Prefect hands SIGTERM on once it has told its server; the exit that Python makes of it would leave the server behind.
+    """
+    threading.Thread(target=_leave, args=(128 + number,), daemon=True).start()
     raise KeyboardInterrupt(number)
+
+
+def _leave(code: int) -> None:
+    time.sleep(LATE)
+    if server := sys.modules.get("prefect.server.api.server"):
+        process = server.SubprocessASGIServer().server_process
+        if process:
+            process.kill()
+    os._exit(code)
 
 
 def _full(root: Path) -> OSError:

@@ -15,6 +15,11 @@ import pytest
 from curation import shards
 
 ROOT = Path(__file__).parents[2]
+HEEDING = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a script starts in its background ignores it
+runpy.run_module("flows", run_name="__main__")
+"""
 ROW = '{"instruction": "How much is %d and %d?", "output": "That is %d, as everybody knows who has learnt to count."}\n'
 
 
@@ -27,7 +32,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start(root: Path, raw: Path, home: Path) -> subprocess.Popen[str]:
     """Start a run as a shell does, in a process group of its own."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")} | {"PREFECT_HOME": str(home)}
-    command = [sys.executable, "-m", "flows", "run", "curate", f"root={root}", f"sources={raw}", "stages=exact,fuzzy"]
+    command = [sys.executable, "-c", HEEDING, "run", "curate", f"root={root}", f"sources={raw}", "stages=exact,fuzzy"]
     command += ["ingest.slice_bytes=1000000", "workers=1"]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, start_new_session=True,
