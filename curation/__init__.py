@@ -18,10 +18,8 @@ _STATE = [
     for package in ("curation", "mixtures")
     for p in sorted((_PACKAGE.parent / package).rglob("*.py"))
 ]
-_CACHES, _UNUSED = (
-    Path.home() / ".cache" / "cuvee",
-    30 * 24 * 3600,
-)  # seconds after which a cache is that of former code
+_CACHES = Path.home() / ".cache" / "cuvee"
+_UNUSED = 30 * 24 * 3600  # seconds after which a cache is that of former code
 if "NUMBA_CACHE_DIR" not in os.environ:
     _cache = _CACHES / f"numba-{sha256(repr(_STATE).encode()).hexdigest()[:16]}"
     os.environ["NUMBA_CACHE_DIR"] = str(_cache)

@@ -165,17 +165,17 @@ def write_streams(folder: Path, key: str, streams: Iterable[Iterator[pa.Table]],
 
     Their number is known only at the end, so they carry a temporary name until then.
     """
-    clear(folder)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for unnumbered in folder.glob("slice-*.parquet"):
+        unnumbered.unlink()
     rows = sum(write_slice(folder, 0, key, streams, schema, level).values())
     number(folder)
     return rows
 
 
-def clear(folder: Path) -> None:
-    """Remove what a folder holds, the manifest first."""
-    (folder / MANIFEST).unlink(missing_ok=True)
-    for stale in folder.glob("*.parquet"):
-        stale.unlink()
+def slice_file(of: int, count: int) -> str:
+    """Return the name of the `count`-th shard of the `of`-th slice of a folder, until it is numbered."""
+    return f"slice-{of:05d}-{count:05d}.parquet"
 
 
 def write_slice(
@@ -184,7 +184,7 @@ def write_slice(
     """Write each stream of tables as a shard of the `of`-th slice of a folder, to be numbered; returns file → rows."""
     rows = dict[str, int]()
     for count, pieces in enumerate(streams):
-        name = f"slice-{of:05d}-{count:05d}.parquet"
+        name = slice_file(of, count)
         rows[name] = write_pieces(folder / name, pieces, key, schema, level)
     return rows
 

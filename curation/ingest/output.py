@@ -71,6 +71,6 @@ class Quarantine:
         columns = list(zip(*rows, strict=True))
         arrays = [pa.repeat(self.source, len(rows))]
         arrays += [pa.array(c, QUARANTINE.field(i).type) for i, c in enumerate(columns, 1)]
-        name = f"slice-{self.of:05d}-{len(self.files):05d}.parquet"
+        name = shards.slice_file(self.of, len(self.files))
         shards.write_shard(self.folder / name, pa.table(arrays, schema=QUARANTINE), self.key)
         self.files[name] = len(rows)

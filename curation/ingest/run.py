@@ -39,7 +39,7 @@ class Settings(BaseModel):
     slice_bytes: int = Field(
         default=128 << 20,
         ge=1,
-        description="bytes of a JSONL or Parquet file that one worker reads; larger files are cut",
+        description="bytes of a JSONL or Parquet file that one worker reads; one of twice as many is cut",
     )
     max_chars: int = Field(
         default=4_000_000, ge=1, description="characters of one conversation; longer ones are quarantined"

@@ -6,6 +6,7 @@ run goes on with the slices that are left. When all are there, the shards get th
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -128,8 +129,6 @@ def _shares(given: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarra
 
 
 def _save(path: Path, values: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temp = path.with_name(f".{path.name}.tmp")
-    with temp.open("wb") as file:
-        np.save(file, values, allow_pickle=False)
-    temp.replace(path)
+    data = io.BytesIO()
+    np.save(data, values, allow_pickle=False)
+    shards.write_atomic(path, data.getvalue())
