@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.classifier import labels, measure, model, qualities, skills
-from curation.classifier.features import Shown
+from curation.classifier import examples, labels, measure, model, qualities, skills
 
 DESCRIPTION = """Train the fastText model of a judge, and test it on sources that it never saw.
 
@@ -29,13 +28,14 @@ give the same bytes. A model made from data that may not be passed on may not be
 WHO = ("rules", "model", "judge")
 FIVE = ("math", "code", "role_play", "tool_use", "safety")  # told by what is done; the others overlap
 SKILL_HEAD = ("", "skill", "true", *(f"{who} {what}" for who in WHO for what in ("P", "R", "F1")))
-FLAGS = {field.replace("_", "-"): info for field, info in model.Training.model_fields.items()}
+TRAINING = {"skill": skills.TRAINING, "quality": model.Training()}  # where no flag says otherwise
 
 
 def main(arguments: list[str]) -> int:
     """Run the command; returns the exit code."""
     given = _parser().parse_args(arguments)
-    training = model.Training(**{name: getattr(given, name) for name in model.Training.model_fields})
+    chosen = {name: getattr(given, name) for name in model.Training.model_fields if getattr(given, name) is not None}
+    training = model.Training(**TRAINING[given.task].model_dump() | chosen)
     try:
         (_skill if given.task == "skill" else _quality)(given, training)
     except labels.LabelError as error:
@@ -59,24 +59,24 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="skill: hand labels to test on as well (CSV: source,source_id,skills,maybe); may be given again",
     )
-    parser.add_argument("--most", type=int, default=2000, help="records a family, or a side of a group (default 2000)")
+    parser.add_argument("--most", type=int, default=2000,
+        help=f"records a family ({examples.MIXED} times as many of a mixed one), or a side of a group (default 2000)",
+    )  # fmt: skip
     parser.add_argument(
         "--any-length", action="store_true", help="quality: train on answers as they come, not balanced by length"
     )
-    for flag, field in FLAGS.items():
+    for name, field in model.Training.model_fields.items():
+        defaults = ", ".join(f"{task} {getattr(training, name)}" for task, training in TRAINING.items())
         parser.add_argument(
-            f"--{flag}",
-            type=type(field.default),
-            default=field.default,
-            help=f"{field.description} (default {field.default})",
+            f"--{name.replace('_', '-')}", type=type(field.default), help=f"{field.description} (default: {defaults})"
         )
     return parser
 
 
 def _skill(given: argparse.Namespace, training: model.Training) -> None:
-    families, shown = labels.read(given.labels, labels.Family), Shown()
-    own = skills.names(families)
-    data = skills.examples(given.records, families, own, given.most, shown)
+    families = labels.read(given.labels, labels.Family)
+    own = examples.names(families)
+    data = examples.read(given.records, families, own, given.most, skills.SHOWN)
     known, chances = skills.held_out(data, families, own, training)
     sure = skills.sure(known, chances, own)
     figures = {
@@ -86,23 +86,24 @@ def _skill(given: argparse.Namespace, training: model.Training) -> None:
     }
     print("the judge believes the model from:", ", ".join(f"{name} {least}" for name, least in sure.items()) or "never")
     for path in given.test:
-        hand = skills.by_hand(given.records, path, own, shown)
+        hand = examples.by_hand(given.records, path, own, skills.SHOWN)
         apart = skills.train(data.take(~np.isin(data.source, hand.source)), own, training)
         title = f"{path.name}: {len(hand.texts)} hand-labelled records, from a model that saw none of their sources"
         figures[path.name] = _show(title, skills.figures(hand, skills.ask(apart, hand), own, sure))
     if given.out:
-        taught = _taught((families[f].family, s) for f, s in zip(data.family, data.source, strict=True))
+        trained = skills.train(data, own, training)
         card = model.Card(
             task="skill",
             labels=own,
-            shown=shown,
+            shown=skills.SHOWN,
             training=training,
             sure=sure,
+            shares=trained.shares,
             digest="",
-            taught=taught,
+            taught=_taught(zip(data.family, data.source, strict=True)),
             held_out=figures,
         )
-        _write(given.out, skills.train(data, own, training), card)
+        _write(given.out, trained, card)
 
 
 def _quality(given: argparse.Namespace, training: model.Training) -> None:
@@ -131,7 +132,7 @@ def _quality(given: argparse.Namespace, training: model.Training) -> None:
 def _show(title: str, rows: list[list[object]]) -> dict[str, object]:
     """Print a table of skills and the mean F1 of each language, of all and of FIVE; return the rows for the card."""
     print(f"\n{title}\n{measure.table(SKILL_HEAD, rows)}")
-    for language in ("en", "zh"):
+    for language in ("en", "zh", "both"):
         here = [row for row in rows if row[0] == language]
         for what, chosen in (("all", here), ("five", [row for row in here if row[1] in FIVE])):
             if chosen:

@@ -11,6 +11,7 @@ from curation.classifier.words import words
 from curation.record import Turns, flat_turns
 
 SYSTEM, ANSWER = "#", ">"  # stand before the words of those turns; a question's words stand bare
+DECLARED = r'"(?:tools|functions)":"?\[\s*\\*"?\{'  # a list of at least one, as it stands in meta
 
 
 class Shown(BaseModel):
@@ -26,13 +27,22 @@ def features(records: pa.Table, shown: Shown) -> pa.LargeStringArray:
     """Return one text a record of `records` (column `turns`), as fastText reads it."""
     turns = flat_turns(records)
     parts = [
-        words(pc.utf8_slice_codeunits(first(turns, role), 0, limit), sign)
-        for role, limit, sign in (
-            ("system", shown.system, SYSTEM), ("user", shown.ask, ""), ("assistant", shown.answer, ANSWER)
+        words(pc.utf8_slice_codeunits(text, 0, limit), sign)
+        for text, limit, sign in (
+            (declared(records["meta"]), shown.system, SYSTEM),
+            (first(turns, "system"), shown.system, SYSTEM),
+            (first(turns, "user"), shown.ask, ""),
+            (first(turns, "assistant"), shown.answer, ANSWER),
         )
         if limit
-    ]  # fmt: skip
+    ]
     return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, pa.scalar(" ", pa.large_string()))
+
+
+def declared(meta: pa.ChunkedArray) -> pa.Array:
+    """Return the start of the tools that each record's meta declares, "" where it declares none: a trainer shows them too."""
+    found = pc.extract_regex(meta.combine_chunks(), rf"(?s){DECLARED}(?P<tools>.{{0,900}})")
+    return pc.replace_substring(pc.fill_null(pc.struct_field(found, "tools"), ""), '\\"', '"')
 
 
 def first(turns: Turns, role: str) -> pa.Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TypeVar
@@ -86,12 +86,20 @@ def fits(source: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch(source, pattern) for pattern in patterns)
 
 
-def records(root: Path, names: Sequence[str], where: str, most: int) -> pa.Table:
-    """Return up to `most` records (COLUMNS) of the sources, the same ones each time: those of the least ids, which are hashes."""
+def records(
+    root: Path, names: Sequence[str], where: str, most: int, taken: Mapping[str, Sequence[str]] | None = None
+) -> pa.Table:
+    """Return up to `most` records (COLUMNS) of the sources, the same ones each time: those of the least ids, which are hashes.
+
+    `where`: regular expression (RE2) that their meta must match; `taken`: such that it must not match, a source.
+    """
     tables = [pa.schema([RECORD.field(name) for name in COLUMNS]).empty_table()]
     for name in names:
-        parts = shards.read_shards(shards.folder(root, "records", name), COLUMNS)
-        tables += [sample(_matching(table, where), most) for table in parts]
+        for table in shards.read_shards(shards.folder(root, "records", name), COLUMNS):
+            here = _matches(table, where)
+            for other in (taken or {}).get(name, ()):
+                here &= ~_matches(table, other)
+            tables.append(sample(table.filter(pa.array(here)), most))
     return sample(pa.concat_tables(tables), most)
 
 
@@ -101,5 +109,6 @@ def sample(table: pa.Table, most: int) -> pa.Table:
     return table.take(pa.array(np.lexsort((halves[:, 1], halves[:, 0]))[:most]))
 
 
-def _matching(table: pa.Table, where: str) -> pa.Table:
-    return table.filter(pc.match_substring_regex(table["meta"], where)) if where else table
+def _matches(table: pa.Table, where: str) -> np.ndarray:
+    found: np.ndarray = pc.fill_null(pc.match_substring_regex(table["meta"], where), not where).to_numpy()
+    return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +28,7 @@ HEADER = struct.Struct(
     "<ii12id"
 )  # magic, version; dim ws epoch minCount neg wordNgrams loss model bucket minn maxn lrUpdateRate; t
 DICTIONARY = struct.Struct("<iiiqq")  # size, words, labels; tokens, pruned
+TINY = 1e-12  # keeps 0 / 0 from a label that all or none had
 LARGEST = 4 << 30  # bytes of a model's matrix; a header that asks for more is damaged
 
 
@@ -53,6 +54,7 @@ class Card(BaseModel):
     shown: Shown
     training: Training
     sure: dict[str, float] = {}  # label → probability from which the judge believes it; a label that is missing never
+    shares: dict[str, float] = {}  # label → share of the examples that had it, where probabilities are among equals
     digest: str  # of the model file's bytes
     taught: dict[str, dict[str, int]]  # family → source → records it was trained on
     held_out: dict[str, Any]  # the figures that the training command printed
@@ -60,10 +62,14 @@ class Card(BaseModel):
 
 @dataclass(frozen=True)
 class Model:
-    """An open classifier: `probabilities` has a column for each of `labels`."""
+    """An open classifier: `probabilities` has a column for each of `labels`.
+
+    A label of `shares` was on that share of the examples; its probability is given as if it had been on half of them.
+    """
 
     fast: Any  # fasttext's model
     labels: tuple[str, ...]
+    shares: dict[str, float] = field(default_factory=dict)
 
     def probabilities(self, texts: pa.LargeStringArray) -> np.ndarray:
         """Return float32[texts, labels]; 0 throughout where a text has no token the model knows."""
@@ -76,10 +82,19 @@ class Model:
             known = columns.is_valid().to_numpy(zero_copy_only=False)
             values = np.concatenate(chances).astype(np.float32)
             out[rows[known], columns.drop_null().to_numpy()] = np.minimum(values[known], 1)  # sums pass one by a hair
+        for name, share in self.shares.items():
+            column = out[:, self.labels.index(name)]
+            column[:] = column * (1 - share) / np.maximum(column * (1 - share) + (1 - column) * share, TINY)
         return out
 
 
-def train(texts: Sequence[str], labels: Sequence[Sequence[str]], names: Sequence[str], training: Training) -> Model:
+def train(
+    texts: Sequence[str],
+    labels: Sequence[Sequence[str]],
+    names: Sequence[str],
+    training: Training,
+    shares: dict[str, float] | None = None,
+) -> Model:
     """Train on `texts`, each with its labels (several or none: each label is a question of its own, yes or no)."""
     import fasttext
 
@@ -95,7 +110,7 @@ def train(texts: Sequence[str], labels: Sequence[Sequence[str]], names: Sequence
             str(path), loss="ova", thread=1, verbose=0, seed=training.seed, dim=training.dim, epoch=training.epochs,
             lr=training.rate, wordNgrams=training.word_ngrams, bucket=training.bucket, minCount=training.min_count,
         )  # fmt: skip
-    return Model(fast, tuple(names))
+    return Model(fast, tuple(names), shares or {})
 
 
 def card_path(path: Path) -> Path:
@@ -148,7 +163,7 @@ def load(path: str, task: Literal["skill", "quality"]) -> tuple[Model, Card]:
     if card.digest != file_digest(file):
         raise ValueError(f"{path} is not the file that its card describes (other bytes); train it again")
     _check(file)
-    return Model(fasttext.load_model(str(file)), card.labels), card
+    return Model(fasttext.load_model(str(file)), card.labels, card.shares), card
 
 
 def _check(path: Path) -> None:

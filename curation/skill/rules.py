@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.classifier.features import first
+from curation.classifier.features import DECLARED, first
 from curation.record import Turns, flat_turns
 
 
@@ -31,7 +31,6 @@ TOOLS = (
     r"\bfunctions? (?:available|that you (?:can|may) use)|access to the following (?:functions|tools|apis)|"
     r"可以(?:使用|调用)(?:以下|下列|下面的?)(?:工具|函数|接口|插件)"
 )
-DECLARED = r'"(?:tools|functions)":"?\[\s*\\*"?\{'  # a list of at least one, as it stands in meta
 CALL = r'^\s*\{\s*"name"\s*:\s*"[\w.-]+"\s*,\s*"(?:arguments|parameters)"|<\|?(?:functioncall|tool_call)'
 PERSONA = (
     r"(?i)(?:^|[.!?\n]\s*)(?:imagine (?:that )?you(?:['’]re| are| were)|pretend (?:to be|that you|you)|(?:please )?act (?:as|like) (?:an?|the|if|my)\b|step into the shoes|you(?:['’]re| are) (?:pretending|playing|role)|as an? [a-z' -]{3,60}, (?:you|how|what|explain|describe|provide|share|give|write|tell)|"

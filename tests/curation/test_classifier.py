@@ -9,9 +9,11 @@ import pyarrow as pa
 import pytest
 
 from curation import judge, quality, skill
-from curation.classifier import labels, measure, model, qualities, skills
+from curation.classifier import examples, labels, measure, model, qualities, skills
 from curation.classifier.__main__ import main
 from curation.classifier.features import Shown, features
+from curation.classifier.lessons import KINDS, lessons
+from curation.classifier.lessons.calls import TOOLS
 from curation.classifier.words import words
 from curation.record import RECORD, Turn, content_hash, ids, prompt_group, record_id
 from curation.shards import finish, write_shard
@@ -154,14 +156,16 @@ def test_a_header_that_asks_for_what_the_file_does_not_hold_never_reaches_fastte
         model._check(path)
 
 
+def families_of(folder: Path, text: str) -> list[labels.Family]:
+    (folder / "labels.yaml").write_text(text)
+    return labels.read(folder / "labels.yaml", labels.Family)
+
+
 def test_no_family_is_tested_by_a_model_that_saw_it(tmp_path: Path) -> None:
-    root = corpus(tmp_path)
-    (tmp_path / "labels.yaml").write_text(FAMILIES)
-    families = labels.read(tmp_path / "labels.yaml", labels.Family)
-    own = skills.names(families)
-    data = skills.examples(root, families, own, 20, Shown())
-    fold = skills.folds(families)
-    assert fold.tolist() == [0, 1, 0, 1]
+    families = families_of(tmp_path, FAMILIES)
+    own = examples.names(families)
+    data = examples.read(corpus(tmp_path), families, own, 20, Shown())
+    assert skills.folds(families) == {"pies": 0, "more_pies": 1, "tales": 0, "more_tales": 1}
     known, chances = skills.held_out(data, families, own, SMALL)
     assert len(known.texts) == 80
     assert (
@@ -170,11 +174,109 @@ def test_no_family_is_tested_by_a_model_that_saw_it(tmp_path: Path) -> None:
     )
 
 
+def test_a_mixed_entry_under_a_known_name_is_held_out_with_it_and_not_tested(tmp_path: Path) -> None:
+    families = families_of(tmp_path, FAMILIES + "- {family: tales, sources: [mixed], weak: true}\n")
+    root, own = corpus(tmp_path), examples.names(families)
+    folder = root / "records" / "mixed"
+    write_shard(folder / "part-00000-of-00001.parquet", records("mixed", ask("a riddle of sums", "seven")), "key")
+    finish(folder, "records", "mixed", "key")
+    data = examples.read(root, families, own, 20, Shown())
+    assert data.mixed.tolist() == [False] * 80 + [True]
+    assert set(data.family[data.mixed]) == {"tales"}
+    assert "mixed" not in skills.held_out(data, families, own, SMALL)[0].source
+
+
+def test_a_record_belongs_to_the_first_entry_that_it_matches(tmp_path: Path) -> None:
+    table = records("chat", *[ask(f"question {i}", "answer") for i in range(4)])
+    meta = pa.array(['{"category":"rp"}', '{"category":"code"}', None, '{"category":"rp"}'])
+    folder = tmp_path / "records" / "chat"
+    write_shard(folder / "part-00000-of-00001.parquet", table.set_column(8, RECORD.field("meta"), [meta]), "key")
+    finish(folder, "records", "chat", "key")
+    families = families_of(
+        tmp_path,
+        """
+- {family: a, sources: [chat], where: '"rp"', skills: [role_play]}
+- {family: b, sources: ["*"], where: '"category"', skills: [code]}
+- {family: c, sources: [chat], skills: [knowledge]}
+""",
+    )
+    data = examples.read(tmp_path, families, examples.names(families), 20, Shown())
+    assert sorted(data.family) == ["a", "a", "b", "c"]
+
+
+def known(truth: list[int], chinese: list[bool], mixed: bool = False) -> examples.Examples:
+    n = len(truth)
+    rules = np.zeros((n, 1), bool)
+    family = np.full(n, "f", object)
+    return examples.Examples(
+        [f"word{at}" for at in range(n)],
+        rules,
+        np.array(truth, np.int8)[:, None],
+        family,
+        family,
+        np.array(chinese),
+        np.full(n, mixed),
+    )
+
+
+def test_a_draw_shows_as_many_with_a_skill_as_without_in_each_language() -> None:
+    few = known([1] * 5 + [0] * 40 + [1] * 30 + [0] * 10 + [-1] * 9, [False] * 45 + [True] * 49)
+    rows = skills._draw(few, 0, np.random.default_rng(1))
+    told = [(bool(few.chinese[row]), int(few.truth[row, 0])) for row in rows]
+    assert {key: told.count(key) for key in told} == {
+        (False, 1): 40, (False, 0): 40, (True, 1): 30, (True, 0): 30
+    }  # fmt: skip
+
+
+def test_a_draw_repeats_no_record_more_than_its_share() -> None:
+    rows = skills._draw(known([1] * 2 + [0] * 100, [False] * 102), 0, np.random.default_rng(1))
+    assert np.bincount(rows).max() == skills.REPEATS
+
+
+def test_a_rare_label_is_told_as_among_equals() -> None:
+    table = records("s", *[ask("once a dragon asked", "roar")] * 10, *[ask("bake a pie", "stir")] * 90)
+    told = [("role_play",)] * 10 + [()] * 90
+    texts = features(table, Shown()).to_pylist()
+    plain = model.train(texts, told, ("role_play",), SMALL)
+    equal = model.train(texts, told, ("role_play",), SMALL, {"role_play": 0.1})
+    asked = pa.array(["dragon pie"], pa.large_string())
+    p, q = (float(trained.probabilities(asked)[0, 0]) for trained in (plain, equal))
+    assert q / (1 - q) == pytest.approx(9 * p / (1 - p), rel=1e-3)
+
+
+def test_lessons_are_told_apart_by_one_thing_and_are_the_same_each_time() -> None:
+    table = records("s", ask("Why is the sky blue?", "Light scatters."), ask("天为什么是蓝的？", "光会散射。"))
+    made = {kind: (given, told) for kind, given, told in lessons(table, 1)}
+    assert list(made) == list(KINDS)
+    again = {kind: given for kind, given, _ in lessons(table, 1)}
+    assert all(again[kind].equals(given) for kind, (given, _) in made.items())
+    for kind in ("lessons: a part played", "lessons: no part played"):
+        turns = made[kind][0]["turns"].to_pylist()
+        assert [turn[-1]["content"] for turn in turns] == ["Light scatters.", "光会散射。"]
+        assert [turn[-2]["content"][-3:] for turn in turns] == ["ue?", "蓝的？"]
+    unable = made["lessons: unable"][0]["turns"].to_pylist()
+    assert [turn[-2]["content"] for turn in unable] == ["Why is the sky blue?", "天为什么是蓝的？"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_lesson_in_tools_declares_the_tool_that_its_answer_calls_where_a_trainer_shows_it(seed: int) -> None:
+    _, given, _ = next(lessons(records("s", ask("Why is the sky blue?", "Light scatters.")), seed))
+    turns, meta = given["turns"][0].as_py(), given["meta"][0].as_py()
+    before = meta + "".join(turn["content"] for turn in turns[:-1])
+    called = [tool.name for tool in TOOLS if tool.name in turns[-1]["content"]]
+    assert all(name in before for name in called)
+    assert any(tool.name in before for tool in TOOLS)
+
+
+def test_tools_declared_in_meta_are_shown_as_of_the_system_prompt() -> None:
+    meta = pa.array(['{"tools":"[{\\"name\\": \\"find_pie\\"}]"}'])
+    table = records("s", ask("Hi", "Yes")).set_column(8, RECORD.field("meta"), [meta])
+    assert features(table, Shown())[0].as_py().split()[:5] == ['#"', "#name", '#"', "#:", '#"']
+
+
 def test_the_model_is_trusted_only_where_it_was_right() -> None:
-    truth = np.array([[1]] * 30 + [[0]] * 30, np.int8)
-    none = np.zeros((60, 1), bool)
-    found = skills.Examples([""] * 60, none, truth, np.zeros(60), np.zeros(60), none[:, 0], none[:, 0])
-    right = np.where(truth == 1, 0.9, 0.6).astype(np.float32)
+    found = known([1] * 30 + [0] * 30, [False] * 60)
+    right = np.where(found.truth == 1, 0.9, 0.6).astype(np.float32)
     assert skills.sure(found, right, ("math",)) == {"math": 0.65}
     assert skills.sure(found, 1 - right, ("math",)) == {}
 
@@ -230,5 +332,5 @@ def test_a_wrong_label_file_is_named_with_its_fault(tmp_path: Path, text: str, s
 
 def test_the_label_files_of_the_project_are_right() -> None:
     folder = Path(__file__).parents[2] / "flows" / "configs" / "labels"
-    assert skills.names(labels.read(folder / "skill.yaml", labels.Family))
+    assert examples.names(labels.read(folder / "skill.yaml", labels.Family))
     assert labels.read(folder / "quality.yaml", labels.Group)
