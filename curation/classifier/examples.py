@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from tqdm import tqdm
 
 from curation import shards, text
 from curation.classifier import labels
@@ -62,7 +63,7 @@ def read(root: Path, families: list[labels.Family], own: tuple[str, ...], most: 
     """
     parts, questions, taken = [], [], dict[str, list[str]]()
     known = {family.family for family in families if not family.weak}
-    for family in families:
+    for family in tqdm(families, desc="examples", unit=" families", dynamic_ncols=True):
         sources = [s for s in shards.sources(root) if labels.fits(s, family.sources)]
         found = labels.records(root, sources, family.where, most * MIXED if family.weak else most, taken)
         for source in sources:

@@ -69,8 +69,8 @@ def read(path: Path, kind: type[Entry]) -> list[Entry]:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise LabelError(f"cannot read the label file {path}: {' '.join(str(error).split())}") from None
-    if not isinstance(data, list):
-        raise LabelError(f"{path} must hold a list of entries, got {type(data).__name__}")
+    if not isinstance(data, list) or not data:
+        raise LabelError(f"{path} must hold a list of entries, got {'none' if data == [] else type(data).__name__}")
     entries = []
     for number, item in enumerate(data, 1):
         try:

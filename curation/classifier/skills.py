@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pyarrow as pa
+from tqdm import tqdm
 
 from curation.classifier import labels, measure, model
 from curation.classifier.examples import Examples
@@ -88,7 +89,7 @@ def held_out(
     fold = np.array([dealt.get(family, -1) for family in examples.family])
     tested = (fold >= 0) & ~examples.mixed
     out = np.zeros((len(fold), len(own)), np.float32)
-    for number in sorted(set(fold[tested])):
+    for number in tqdm(sorted(set(fold[tested])), desc="held out", unit=" folds", dynamic_ncols=True):
         here = tested & (fold == number)
         out[here] = ask(train(examples.take(fold != number), own, training), examples.take(here))
     return examples.take(tested), out[tested]

@@ -290,6 +290,15 @@ def test_the_command_trains_and_the_card_says_from_what(tmp_path: Path, capsys: 
     assert model.load(str(out), "skill")[1].taught["pies"] == {"pie_a": 30}
 
 
+def test_labels_that_name_no_source_of_the_root_are_told_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "labels.yaml").write_text("- {family: x, sources: [elsewhere], skills: [math]}")
+    flags = ["--records", str(corpus(tmp_path)), "--labels", str(tmp_path / "labels.yaml")]
+    assert main(["skill", *flags, "--out", str(tmp_path / "m.bin")]) == 1
+    assert "error: nothing to train on" in capsys.readouterr().err
+
+
 def test_quality_learns_from_groups_and_says_what_length_alone_says(tmp_path: Path) -> None:
     root = corpus(tmp_path)
     groups = [
@@ -320,6 +329,7 @@ def test_matched_pairs_take_length_out_of_a_score_that_is_nothing_else() -> None
     ("text", "sentence"),
     [
         ("a: 1", "must hold a list"),
+        ("[]", "got none"),
         ("- {family: x, sources: [a], skils: [math]}", "entry 1: skils"),
         ("- [", "cannot read"),
     ],
