@@ -24,12 +24,12 @@ class LabelError(ValueError):
 
 
 class Family(BaseModel):
-    """Sources of known skill that are held out together, since they share records, prompts or a template."""
+    """Records of known skill. Those of one `family` are held out together: they share records, prompts or a template."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     family: str = Field(description="its name in the tables that the command prints")
     sources: tuple[str, ...] = Field(
-        description="shell patterns over source names; the first family that fits takes it"
+        description="shell patterns over source names; the first entry that fits a record takes it"
     )
     skills: tuple[str, ...] = Field(default=(), description="what every record exercises")
     maybe: tuple[str, ...] = Field(default=(), description="what some records exercise: counts neither way in the test")
