@@ -78,7 +78,8 @@ def _skill(given: argparse.Namespace, training: model.Training) -> None:
     own = examples.names(families)
     data = examples.read(given.records, families, own, given.most, skills.SHOWN)
     known, chances = skills.held_out(data, families, own, training)
-    sure = skills.sure(known, chances, own)
+    trained, ordinary = skills.train(data, own, training), examples.ordinary(data)
+    sure = skills.sure(known, chances, ordinary, skills.ask(trained, ordinary), own)
     figures = {
         "families": _show(
             "Families, each from a model that saw none of its fold", skills.figures(known, chances, own, sure)
@@ -91,7 +92,6 @@ def _skill(given: argparse.Namespace, training: model.Training) -> None:
         title = f"{path.name}: {len(hand.texts)} hand-labelled records, from a model that saw none of their sources"
         figures[path.name] = _show(title, skills.figures(hand, skills.ask(apart, hand), own, sure))
     if given.out:
-        trained = skills.train(data, own, training)
         card = model.Card(
             task="skill",
             labels=own,

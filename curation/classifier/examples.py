@@ -15,7 +15,7 @@ from tqdm import tqdm
 from curation import shards, text
 from curation.classifier import labels
 from curation.classifier.features import Shown, features, first
-from curation.classifier.lessons import lessons
+from curation.classifier.lessons import KINDS, lessons
 from curation.record import RECORD, flat_turns
 from curation.skill import Settings
 from curation.skill.rules import findings
@@ -43,6 +43,11 @@ class Examples:
         rows = np.arange(len(self.texts))[rows]
         columns = (getattr(self, field.name)[rows] for field in fields(self)[1:])
         return Examples([self.texts[row] for row in rows], *columns)
+
+
+def ordinary(examples: Examples) -> Examples:
+    """Return the records of mixed sources as they are, without the lessons."""
+    return examples.take(examples.mixed & ~np.isin(examples.family, list(KINDS)))
 
 
 def names(families: list[labels.Family]) -> tuple[str, ...]:

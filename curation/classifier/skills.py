@@ -23,6 +23,7 @@ REPEATS = 10  # times at most that a draw shows one record
 SILENT = 4  # one mixed record in so many is trained on without its answer, so that a missing answer tells of no skill
 FOLDS = 8  # the families of a skill are dealt over so many folds; each fold is tested by a model that saw none of it
 LEAST, RIGHT = 20, 0.9  # held-out records that the model must add to the rules', and the share that must be right
+MORE = 0.25  # of what the rules find in mixed sources is what the model may add there: of what it added beyond, most was wrong
 STEPS = (*(step / 20 for step in range(10, 20)), 0.98)  # probabilities tried
 
 
@@ -100,18 +101,23 @@ def ask(trained: model.Model, examples: Examples) -> np.ndarray:
     return trained.probabilities(pa.array(examples.texts, pa.large_string()))
 
 
-def sure(examples: Examples, chances: np.ndarray, own: tuple[str, ...]) -> dict[str, float]:
-    """Return the least probability, a skill, from which what the model adds to the rules is right on held-out families.
+def sure(
+    known: Examples, chances: np.ndarray, ordinary: Examples, there: np.ndarray, own: tuple[str, ...]
+) -> dict[str, float]:
+    """Return the least probability, a skill, from which what the model adds to the rules is right; others are left to the rules.
 
-    A skill without one is left to the rules.
+    Right: on `known`, held-out families, as their labels say; and on `ordinary`, mixed sources, by being few, since a source
+    made for a skill says nothing of how often the model sees it where it is rare.
     """
     out: dict[str, float] = {}
     for column, name in enumerate(own):
-        open_ = ~examples.rules[:, column] & (examples.truth[:, column] >= 0)
+        told, found = known.truth[:, column], ordinary.rules[:, column]
+        open_ = ~known.rules[:, column] & (told >= 0)
         for step in STEPS:
             added = open_ & (chances[:, column] >= step)
-            right = int((examples.truth[added, column] == 1).sum())
-            if added.sum() >= LEAST and right >= RIGHT * added.sum():
+            right = (added & (told == 1)).sum() >= RIGHT * added.sum()
+            few = (~found & (there[:, column] >= step)).sum() <= MORE * found.sum() or not len(found)
+            if added.sum() >= LEAST and right and few:
                 out[name] = step
                 break
     return out

@@ -275,10 +275,19 @@ def test_tools_declared_in_meta_are_shown_as_of_the_system_prompt() -> None:
 
 
 def test_the_model_is_trusted_only_where_it_was_right() -> None:
-    found = known([1] * 30 + [0] * 30, [False] * 60)
+    found, nowhere = known([1] * 30 + [0] * 30, [False] * 60), known([], [])
     right = np.where(found.truth == 1, 0.9, 0.6).astype(np.float32)
-    assert skills.sure(found, right, ("math",)) == {"math": 0.65}
-    assert skills.sure(found, 1 - right, ("math",)) == {}
+    assert skills.sure(found, right, nowhere, np.zeros((0, 1)), ("math",)) == {"math": 0.65}
+    assert skills.sure(found, 1 - right, nowhere, np.zeros((0, 1)), ("math",)) == {}
+
+
+def test_the_model_is_not_trusted_where_it_sees_a_rare_skill_everywhere() -> None:
+    found, ordinary = known([1] * 30, [False] * 30), known([0] * 100, [False] * 100, mixed=True)
+    ordinary.rules[:20] = True  # the rules find it in 20 of 100
+    sees = np.array([0.9] * 5 + [0.6] * 10 + [0.1] * 65)[:, None]
+    there = np.concatenate([np.zeros((20, 1)), sees])
+    assert skills.sure(found, np.full((30, 1), 0.95), ordinary, there, ("math",)) == {"math": 0.65}
+    assert skills.sure(found, np.full((30, 1), 0.95), ordinary, np.full((100, 1), 0.99), ("math",)) == {}
 
 
 def test_the_command_trains_and_the_card_says_from_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
