@@ -100,6 +100,8 @@ def records(
             for other in (taken or {}).get(name, ()):
                 here &= ~_matches(table, other)
             tables.append(sample(table.filter(pa.array(here)), most))
+            if sum(map(len, tables)) > 2 * most:  # never more in memory, however many shards there are
+                tables = [sample(pa.concat_tables(tables), most)]
     return sample(pa.concat_tables(tables), most)
 
 

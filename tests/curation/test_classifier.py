@@ -204,6 +204,17 @@ def test_a_record_belongs_to_the_first_entry_that_it_matches(tmp_path: Path) -> 
     assert sorted(data.family) == ["a", "a", "b", "c"]
 
 
+def test_a_sample_of_many_shards_is_the_one_of_all_their_records(tmp_path: Path) -> None:
+    tables = [records("chat", *[ask(f"question {shard} {i}", "answer") for i in range(9)]) for shard in range(6)]
+    folder = tmp_path / "records" / "chat"
+    for number, table in enumerate(tables):
+        write_shard(folder / f"part-{number:05}-of-00006.parquet", table, "key")
+    finish(folder, "records", "chat", "key")
+    found = labels.records(tmp_path, ["chat"], "", 5)
+    whole = labels.sample(pa.concat_tables(tables).select(labels.COLUMNS), 5)
+    assert found["id"].to_pylist() == whole["id"].to_pylist()
+
+
 def known(truth: list[int], chinese: list[bool], mixed: bool = False) -> examples.Examples:
     n = len(truth)
     rules = np.zeros((n, 1), bool)
