@@ -24,18 +24,13 @@ class Shown(BaseModel):
 
 
 def features(records: pa.Table, shown: Shown) -> pa.LargeStringArray:
-    """Return one text a record of `records` (column `turns`), as fastText reads it."""
+    """Return one text a record of `records` (column `turns`, and `meta` where a system prompt is shown), as fastText reads it."""
     turns = flat_turns(records)
-    parts = [
-        words(pc.utf8_slice_codeunits(text, 0, limit), sign)
-        for text, limit, sign in (
-            (declared(records["meta"]), shown.system, SYSTEM),
-            (first(turns, "system"), shown.system, SYSTEM),
-            (first(turns, "user"), shown.ask, ""),
-            (first(turns, "assistant"), shown.answer, ANSWER),
-        )
-        if limit
-    ]
+    shows = [("user", shown.ask, ""), ("assistant", shown.answer, ANSWER)]
+    said = [(first(turns, role), limit, sign) for role, limit, sign in shows if limit]
+    if shown.system:
+        said[:0] = [(text, shown.system, SYSTEM) for text in (declared(records["meta"]), first(turns, "system"))]
+    parts = [words(pc.utf8_slice_codeunits(text, 0, limit), sign) for text, limit, sign in said]
     return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, pa.scalar(" ", pa.large_string()))
 
 
