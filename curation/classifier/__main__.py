@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     training = model.Training(**TRAINING[given.task].model_dump() | chosen)
     try:
         (_skill if given.task == "skill" else _quality)(given, training)
-    except ValueError as error:  # a label file that is wrong, or names nothing in this root
+    except labels.LabelError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

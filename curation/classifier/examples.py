@@ -58,34 +58,38 @@ def names(families: list[labels.Family]) -> tuple[str, ...]:
     told = {skill for family in families for skill in family.skills}
     if wrong := sorted((told | {s for f in families for s in f.maybe}) - set(SKILLS)):
         raise labels.LabelError(f"unknown skill {wrong[0]!r} in the label file; skills are {', '.join(SKILLS)}")
-    return tuple(s for s in known if s in told or any(f.weak for f in families))
+    return tuple(s for s in known if s in told or any(f.mixed for f in families))
 
 
 def read(root: Path, families: list[labels.Family], own: tuple[str, ...], most: int, shown: Shown) -> Examples:
     """Read up to `most` records of each entry (MIXED times as many of a mixed one) and make lessons of the mixed ones.
 
+    Raises LabelError where the root has none.
+
     A record belongs to the first entry whose patterns its source fits and whose `where` its meta matches.
     """
     parts, questions, taken = [], [], dict[str, list[str]]()
-    known = {family.family for family in families if not family.weak}
+    known = {family.family for family in families if not family.mixed}
     for family in tqdm(families, desc="examples", unit=" families", dynamic_ncols=True):
         sources = [s for s in shards.sources(root) if labels.fits(s, family.sources)]
-        found = labels.records(root, sources, family.where, most * MIXED if family.weak else most, taken)
+        found = labels.records(root, sources, family.where, most * MIXED if family.mixed else most, taken)
         for source in sources:
             taken.setdefault(source, []).append(family.where)
-        part = _examples(found, own, shown, family.family, family.weak)
-        if family.weak:
+        part = _examples(found, own, shown, family.family, family.mixed)
+        if family.mixed:
             part.truth[:] = part.rules
         else:
             part.truth[:] = [1 if n in family.skills else -1 if n in family.maybe else 0 for n in own]
         parts.append(part)
-        if family.weak and family.family not in known:  # else it is held out, and what is made of it would not be
+        if family.mixed and family.family not in known:  # else it is held out, and what is made of it would not be
             questions.append(labels.sample(found, most))
     if questions:
         for kind, made, told in lessons(pa.concat_tables(questions), SEED):
             part = _examples(made, own, shown, kind, mixed=True)
             part.truth[:] = [told.get(n, -1) for n in own]
             parts.append(part)
+    if not any(part.texts for part in parts):
+        raise labels.LabelError("nothing to train on: no record of the root lies in a source that the label file names")
     return _joined(parts)
 
 

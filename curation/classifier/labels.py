@@ -34,7 +34,7 @@ class Family(BaseModel):
     skills: tuple[str, ...] = Field(default=(), description="what every record exercises")
     maybe: tuple[str, ...] = Field(default=(), description="what some records exercise: counts neither way in the test")
     where: str = Field(default="", description="regular expression (RE2) that a record's meta must match")
-    weak: bool = Field(default=False, description="mixed sources: labelled by the rules, trained on, never tested on")
+    mixed: bool = Field(default=False, description="mixed sources: labelled by the rules, trained on, never tested on")
     why: str = Field(default="", description="what a look at the records showed")
 
 

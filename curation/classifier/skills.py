@@ -72,7 +72,7 @@ def folds(families: list[labels.Family]) -> dict[str, int]:
     dealt: Counter[str] = Counter()
     fold: dict[str, int] = {}
     for family in families:
-        if not family.weak and family.family not in fold:
+        if not family.mixed and family.family not in fold:
             skill = family.skills[0] if family.skills else ""
             fold[family.family] = dealt[skill] % FOLDS
             dealt[skill] += 1

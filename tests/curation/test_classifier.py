@@ -175,7 +175,7 @@ def test_no_family_is_tested_by_a_model_that_saw_it(tmp_path: Path) -> None:
 
 
 def test_a_mixed_entry_under_a_known_name_is_held_out_with_it_and_not_tested(tmp_path: Path) -> None:
-    families = families_of(tmp_path, FAMILIES + "- {family: tales, sources: [mixed], weak: true}\n")
+    families = families_of(tmp_path, FAMILIES + "- {family: tales, sources: [mixed], mixed: true}\n")
     root, own = corpus(tmp_path), examples.names(families)
     folder = root / "records" / "mixed"
     write_shard(folder / "part-00000-of-00001.parquet", records("mixed", ask("a riddle of sums", "seven")), "key")

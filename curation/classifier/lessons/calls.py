@@ -3,7 +3,8 @@
 A source of tool calls knows one form of declaring and calling, so a model trained on it knows that form alone. The forms here
 are those of public documentation: OpenAI's function calling, Hermes and Qwen (`<tool_call>`), Glaive (`<functioncall>`), ReAct
 (https://arxiv.org/abs/2210.03629), Toolformer (https://arxiv.org/abs/2302.04761), Gorilla and Llama 3 (calls in Python).
-The tools and their descriptions are this project's own.
+The tools and their descriptions are this project's own. No form is taken from a source that the model is tested on: with those
+of one family added, that family is found and the figure is no longer one of sources never seen (docs/DECISIONS.md).
 """
 
 from __future__ import annotations
@@ -56,9 +57,6 @@ INTRODUCED = {  # before the list of tools
         "Answer the question as well as you can. These tools are at hand:",
         "You are a helpful assistant with access to these functions. Use them if required:",
         "# Tools",
-        "Enabled tools:",
-        "Tool access granted.",
-        "",
     ),
     "zh": (
         "你可以使用以下工具：",
@@ -67,20 +65,9 @@ INTRODUCED = {  # before the list of tools
         "请尽量回答问题，必要时可借助这些工具：",
         "你是一个可以调用函数的助手，需要时请调用：",
         "# 工具",
-        "已启用的工具：",
-        "允许使用工具。",
-        "",
     ),
 }
-TAKES = {
-    "en": (
-        "Input: {}",
-        "Input should be a {}.",
-        "Takes: {}",
-        "Useful when you need to answer such questions. Input should be a valid {}.",
-    ),
-    "zh": ("输入：{}", "输入应为{}。", "参数：{}", "需要回答此类问题时很有用，输入应为{}。"),
-}
+TAKES = {"en": ("Input: {}", "Takes: {}"), "zh": ("输入：{}", "参数：{}")}
 WONDERED = {
     "en": ("I should look this up first.", "I need a tool for this.", "Let me find out."),
     "zh": ("我需要先查一下。", "这个问题需要借助工具。", "让我查询一下。"),
@@ -125,7 +112,7 @@ def _schema(tool: Tool, lang: str) -> dict[str, object]:
 
 
 def _declared(tools: list[Tool], lang: str, chance: random.Random) -> str:
-    form = chance.randrange(4)
+    form = chance.randrange(3)
     lines = []
     for tool in tools:
         says, takes = tool.zh if lang == "zh" else tool.en, chance.choice(TAKES[lang]).format(tool.argument)
@@ -134,7 +121,6 @@ def _declared(tools: list[Tool], lang: str, chance: random.Random) -> str:
                 json.dumps(_schema(tool, lang), ensure_ascii=False),
                 f"{tool.name}: {says}. {takes}",
                 f"{tool.name}({tool.argument}) - {says}",
-                f"{tool.name}\n{says}. {takes}\n{tool.name}({tool.argument})",
             )[form]
         )
     return "\n".join([chance.choice(INTRODUCED[lang]), *lines])
@@ -143,8 +129,7 @@ def _declared(tools: list[Tool], lang: str, chance: random.Random) -> str:
 def _call(tool: Tool, talk: Talk, chance: random.Random) -> str:
     lang, value = talk.lang, talk.question.split("\n")[-1][: chance.randint(4, 30)].strip(" ？?。.")
     call = json.dumps({"name": tool.name, "arguments": {tool.argument: value}}, ensure_ascii=False)
-    begun = f"{talk.answer[: chance.randint(5, 60)]} "
-    led = chance.choice((*LED[lang], begun, begun))
+    led = chance.choice(LED[lang])
     return chance.choice(
         (
             call,
@@ -154,7 +139,6 @@ def _call(tool: Tool, talk: Talk, chance: random.Random) -> str:
             f"Thought: {chance.choice(WONDERED[lang])}\nAction: {tool.name}\nAction Input: {value}",
             f"Action: {tool.name}[{value}]",
             f'{led}{tool.name}("{value}")',
-            f"{led}{tool.name}('{value}')",
             f"{led}{tool.name}({tool.argument}='{value}').",
             f"{led}[{tool.name}({value})]",
             chance.choice(ASKED_BACK[lang]),

@@ -18,7 +18,7 @@ EN_PARTS = (
 )  # fmt: skip
 ZH_PARTS = (
     "船长", "历史老师", "侦探", "老巫师", "导游", "面试官", "糕点师", "一条龙", "家庭医生", "象棋教练", "铁匠", "相声演员",
-    "律师", "心理咨询师", "来自未来的机器人", "幼儿园老师", "海盗", "理财顾问", "诸葛亮", "孙悟空", "园丁", "新闻主播", "我的奶奶",
+    "律师", "来自未来的机器人", "幼儿园老师", "海盗", "理财顾问", "诸葛亮", "孙悟空", "园丁", "新闻主播", "我的奶奶",
     "足球解说员",
 )  # fmt: skip
 SET = {
@@ -28,15 +28,14 @@ SET = {
         "From now on you speak as {part} would.", "Take the role of {part} in this conversation.", "Let us role-play: you are {part}.",
     ),
     "zh": (
-        "现在你是一个{part}。", "你是{part}，请以这个身份和我说话。", "我希望你充当{part}。", "请你扮演{part}。", "假设你是{part}。",
-        "想象一下你是{part}，", "请用{part}的口吻回答。", "从现在起你就是{part}，不要跳出角色。", "你来当{part}，我来提问。", "让我们角色扮演：你是{part}。",
+        "你是{part}，请以这个身份和我说话。", "我希望你充当{part}。", "请你扮演{part}。", "假设你是{part}。",
+        "想象一下你是{part}，", "从现在起你就是{part}，不要跳出角色。", "你来当{part}，我来提问。", "让我们角色扮演：你是{part}。",
     ),
 }  # fmt: skip
 ASSISTANTS = ("Aster", "Polaris", "Kite", "Nova", "Linden", "Orca", "Echo", "Sage")
 PLAIN = {  # an assistant is no part that is played
     "en": (
         "You are a helpful assistant.", "You are an AI language model. Answer truthfully.", "Answer briefly.", "",
-        "You are an AI assistant whose name is {name}. {name} can understand and speak many languages and gives safe, honest answers.",
         "A conversation between a person and an AI assistant. The assistant is polite and explains in detail.",
         "You are {name}, a large language model. Knowledge cutoff: 2023. Follow the user's instructions carefully.",
         "You will be given a task. Complete it as faithfully as you can, and explain step by step how you came to your answer.",
@@ -44,7 +43,6 @@ PLAIN = {  # an assistant is no part that is played
     ),
     "zh": (
         "你是一个乐于助人的助手。", "你是一个人工智能语言模型，请如实回答。", "请简要回答。", "",
-        "你是一个名叫{name}的人工智能助手，能够理解并使用多种语言，回答安全、诚实。",
         "以下是一个人与人工智能助手的对话，助手礼貌而详细地回答问题。", "你是{name}，一个大型语言模型，请认真遵循用户的指令。",
         "你会收到一个任务，请尽力完成，并逐步说明你是如何得出答案的。", "下面是一条指令，请写出完成它的回答。", "你是智能助手，请用通俗的语言回答。",
     ),
