@@ -25,9 +25,8 @@ quality   learns good answers from weak ones, from groups of sources with both s
 It prints its figures and writes them, with everything the model was made from, to <out>.json. Both files belong together:
 the judge refuses a model that is not the one of its card. Without --out it only tests. The same records, labels and settings
 give the same bytes. A model made from data that may not be passed on may not be passed on either."""
-WHO = ("rules", "model", "judge")
-FIVE = ("math", "code", "role_play", "tool_use", "safety")  # told by what is done; the others overlap
-SKILL_HEAD = ("", "skill", "true", *(f"{who} {what}" for who in WHO for what in ("P", "R", "F1")))
+SKILL_HEAD = ("", "skill", "true", *(f"{who} {what}" for who in skills.WHO for what in ("P", "R", "F1")))
+RECALL_HEAD = ("skill", "family", "true", *(f"{who} R" for who in skills.WHO))
 TRAINING = {"skill": skills.TRAINING, "quality": model.Training()}  # where no flag says otherwise
 
 
@@ -85,6 +84,9 @@ def _skill(given: argparse.Namespace, training: model.Training) -> None:
             "Families, each from a model that saw none of its fold", skills.figures(known, chances, own, sure)
         )
     }
+    recall = skills.by_family(known, chances, own, sure)
+    print(f"\nRecall on each family\n{measure.table(RECALL_HEAD, recall)}")
+    figures["recall"] = {f"{row[0]} {row[1]}": dict(zip(RECALL_HEAD[2:], row[2:], strict=True)) for row in recall}
     print("the judge believes the model from:", ", ".join(f"{name} {least}" for name, least in sure.items()) or "never")
     for path in given.test:
         hand = examples.by_hand(given.records, path, own, skills.SHOWN)
@@ -130,14 +132,14 @@ def _quality(given: argparse.Namespace, training: model.Training) -> None:
 
 
 def _show(title: str, rows: list[list[object]]) -> dict[str, object]:
-    """Print a table of skills and the mean F1 of each language, of all and of FIVE; return the rows for the card."""
+    """Print a table of skills and the mean F1 of each language, of all and of the five; return the rows for the card."""
     print(f"\n{title}\n{measure.table(SKILL_HEAD, rows)}")
     for language in ("en", "zh", "both"):
         here = [row for row in rows if row[0] == language]
-        for what, chosen in (("all", here), ("five", [row for row in here if row[1] in FIVE])):
+        for what, chosen in (("all", here), ("five", [row for row in here if row[1] in skills.FIVE])):
             if chosen:
                 scores = np.nan_to_num(np.array([[row[5], row[8], row[11]] for row in chosen], float)).mean(axis=0)
-                means = ", ".join(f"{who} {mean:.3f}" for who, mean in zip(WHO, scores, strict=True))
+                means = ", ".join(f"{who} {mean:.3f}" for who, mean in zip(skills.WHO, scores, strict=True))
                 print(f"macro-F1 {language}, {what} ({len(chosen)} skills): {means}")
     return {f"{row[0]} {row[1]}": dict(zip(SKILL_HEAD[2:], row[2:], strict=True)) for row in rows}
 
