@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -307,7 +308,39 @@ def test_the_command_trains_and_the_card_says_from_what(tmp_path: Path, capsys: 
     flags = ["--records", str(root), "--labels", str(tmp_path / "labels.yaml"), "--out", str(out), "--min-count", "1"]
     assert main(["skill", *flags]) == 0
     assert "macro-F1 en, five" in capsys.readouterr().out
-    assert model.load(str(out), "skill")[1].taught["pies"] == {"pie_a": 30}
+    card = model.load(str(out), "skill")[1]
+    assert card.taught["pies"] == {"pie_a": 30}
+    assert {"knowledge pies", "knowledge more_pies", "role_play tales"} <= set(card.held_out["recall"])
+
+
+def test_recall_is_told_for_each_family_that_has_the_skill() -> None:
+    found = known([1, 1, 1, 0], [True, False, False, True])
+    found.rules[0] = True
+    found.family[:] = ["sums", "sums", "proofs", "tales"]
+    chances = np.array([[0.1], [0.9], [0.1], [0.9]], np.float32)
+    assert skills.by_family(found, chances, ("math",), {"math": 0.6}) == [
+        ["math", "proofs", 1, 0.0, 0.0, 0.0],
+        ["math", "sums", 2, 0.5, 0.5, 1.0],
+    ]
+
+
+def test_a_question_of_the_leaderboard_becomes_a_talk_with_its_functions_and_its_calls(tmp_path: Path) -> None:
+    from benchmarks.skill import calls
+
+    (tmp_path / "possible_answer").mkdir()
+    asked = [[{"role": "user", "content": "Two and two?"}]]
+    function = {"name": "add", "description": "adds", "parameters": {"type": "dict"}}
+    rows = [
+        {"id": "a", "question": asked, "function": [function]},
+        {"id": "b", "question": asked * 2, "function": [function]},
+    ]
+    truth = [{"id": name, "ground_truth": [{"add": {"x": [2, 2.0], "y": [2], "round": ["", 0]}}]} for name in "ab"]
+    (tmp_path / "t.json").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "possible_answer" / "t.json").write_text("\n".join(map(json.dumps, truth)))
+    (talk,) = calls(tmp_path)  # the other has two turns
+    call = {"type": "function", "function": {"name": "add", "arguments": '{"x": 2, "y": 2}'}}
+    assert talk["messages"] == [*asked[0], {"role": "assistant", "content": "", "tool_calls": [call]}]
+    assert talk["tools"] == [{"type": "function", "function": function}]
 
 
 def test_labels_that_name_no_source_of_the_root_are_told_in_a_sentence(
