@@ -63,11 +63,11 @@ def _collect(module: str, seen: dict[str, str]) -> None:
 @cache
 def _syntax(module: str) -> tuple[str, tuple[str, ...]]:
     """Return a module's syntax tree as text, and the project modules it imports."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
+    path = _path(module)
+    if path is None:
         return "", ()
     said, names = list[Any](), list[str]()
-    todo: list[Any] = [ast.parse(Path(spec.origin).read_text(encoding="utf-8"))]
+    todo: list[Any] = [ast.parse(path.read_text(encoding="utf-8"))]
     while todo:  # by hand: ast.walk and ast.dump take twice as long, for dozens of modules in every process
         node = todo.pop()
         if isinstance(node, ast.expr_context):
@@ -84,7 +84,7 @@ def _syntax(module: str) -> tuple[str, tuple[str, ...]]:
             todo += kept
         else:
             said.append(node)
-    return repr(said), tuple(n for n in names if n.split(".")[0] in PACKAGES and _is_module(n))
+    return repr(said), tuple(n for n in names if n.split(".")[0] in PACKAGES and _path(n))
 
 
 def _imported(node: ast.AST) -> list[str]:
@@ -99,11 +99,15 @@ def _is_docstring(node: Any) -> bool:
 
 
 @cache
-def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
+def _path(module: str) -> Path | None:
+    """Return the file of a project module, None where there is none; find_spec would import all that the name goes through."""
+    package, *rest = module.split(".")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    place = Path(spec.origin).parent.joinpath(*rest)
+    files = (place / "__init__.py", place.with_suffix(".py")) if rest else (Path(spec.origin),)
+    return next((file for file in files if file.is_file()), None)
 
 
 def file_digest(path: Path) -> str:

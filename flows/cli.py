@@ -144,18 +144,17 @@ def _run(name: str, config: Any) -> int:
     _try_root(config.root)
     print(f"{name}: {', '.join(work)} → {config.root}", flush=True)
     from prefect.settings import PREFECT_SERVER_ANALYTICS_ENABLED as ANALYTICS
-    from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS as STARTUP
     from prefect.settings import temporary_settings
+
+    from flows.server import temporary_server
 
     for logger in ("prefect.flow_runs", "prefect.task_runs", "prefect.engine"):
         logging.getLogger(logger).addFilter(_without_traceback)
-    # Prefect gives its server 20 s to start, too short on a small box, and lets it report home.
-    defaults = {STARTUP: 120, ANALYTICS: False}
+    quiet = {} if ANALYTICS.name in os.environ else {ANALYTICS: False}  # Prefect's server would report home
     heeded = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
     before = {number: signal.signal(number, _interrupted) for number in heeded}
     try:
-        with temporary_settings(updates={s: v for s, v in defaults.items() if s.name not in os.environ}):
-            _start_server()
+        with temporary_settings(updates=quiet), temporary_server():
             getattr(module, COMMANDS[name].module.split(".")[-1])(config)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -168,28 +167,10 @@ def _run(name: str, config: Any) -> int:
     return 0
 
 
-def _start_server() -> None:
-    """Start Prefect's temporary server, where there is no other, deaf to Ctrl-C: it lives to be told how the run ended.
-
-    Otherwise Prefect asks a dead server for two minutes.
-    """
-    from prefect.settings import PREFECT_API_URL
-
-    if PREFECT_API_URL.value():
-        return
-    from prefect.server.api.server import SubprocessASGIServer
-
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a process that is started inherits this
-    try:
-        SubprocessASGIServer().start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _interrupted(number: int, _frame: object) -> None:
     """End the run, and in LATE seconds the process: an interrupt inside logging leaves a lock held that Prefect's threads wait for.
 
-    Prefect hands SIGTERM on once it has told its server; the exit that Python makes of it would leave the server behind.
+    Prefect hands SIGTERM on once it has told its server.
     """
     threading.Thread(target=_leave, args=(128 + number,), daemon=True).start()
     raise KeyboardInterrupt(number)
@@ -197,11 +178,7 @@ def _interrupted(number: int, _frame: object) -> None:
 
 def _leave(code: int) -> None:
     time.sleep(LATE)
-    if server := sys.modules.get("prefect.server.api.server"):
-        process = server.SubprocessASGIServer().server_process
-        if process:
-            process.kill()
-    os._exit(code)
+    os._exit(code)  # the temporary server goes when it sees that
 
 
 def _full(root: Path) -> OSError:

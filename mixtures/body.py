@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import OptimizeResult, linprog
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 Array = NDArray[np.float64]
 SOLVER = {
@@ -61,6 +64,8 @@ class Body:
             bounds = np.vstack([bounds, np.tile([0.0, 1.0], (n, 1))])
         if (self.lower > self.upper).any():
             return None
+        from scipy.optimize import linprog  # a quarter of a second, which runs without a search need not wait
+
         found = linprog(cost, A_ub=a, b_ub=b, A_eq=sums, b_eq=[1.0], bounds=bounds, method="highs", options=SOLVER)
         x = solution(found)
         return None if x is None else x[:n]

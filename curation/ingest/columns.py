@@ -21,7 +21,7 @@ from curation.ingest.thoughts import OPENED
 from curation.ingest.turns import MARKED, UP_TO_ANSWER
 from curation.ingest.turns import ROLES as NAMES
 from curation.record import ROLES
-from curation.utf8 import integers, numbers
+from curation.utf8 import integers, numbers, strings
 
 KINDS = {
     str: pa.string(),
@@ -30,6 +30,7 @@ KINDS = {
 }  # of other fields; a float would not be written as it was read
 MARK = ord(">")  # what a template's end mark ends in
 COLONS = (ord(":"), "：".encode()[-1])  # what a transcript up to the answer ends in
+LINE, ZERO = strings(["\n"])[0], numbers(np.zeros(1, np.int32))[0]  # from columns, since pa.scalar would import pandas
 
 
 class Columns(NamedTuple):
@@ -163,10 +164,10 @@ def _tasks(table: pa.Table, by: plain.Plan) -> Columns:
     look = np.zeros(rows, np.bool_)
     if by.given:
         given = _array(table, by.given)
-        with_given = pc.greater(pc.binary_length(given), 0)
+        with_given = pc.greater(pc.binary_length(given), ZERO)
         blank = pc.or_(_blank(given), _blank(question))
         look = _flags(pc.and_(with_given, blank))
-        question = pc.if_else(with_given, pc.binary_join_element_wise(question, given, "\n"), question)
+        question = pc.if_else(with_given, pc.binary_join_element_wise(question, given, LINE), question)
     question, answer = _trimmed(question), _trimmed(answer)
     look |= _ends_in(answer, MARKED, MARK) | _ends_in(question, UP_TO_ANSWER, *COLONS) | _thoughtful(answer)
     places = numbers(np.arange(2 * rows, dtype=np.int32).reshape(2, rows).T.reshape(-1))
@@ -222,7 +223,7 @@ def _flags(column: pa.BooleanArray) -> np.ndarray:
 
 
 def _blank(texts: pa.Array) -> pa.Array:
-    return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(texts)), 0)
+    return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(texts)), ZERO)
 
 
 def _thoughtful(texts: pa.Array) -> np.ndarray:

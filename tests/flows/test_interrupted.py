@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,28 +41,58 @@ def start(root: Path, raw: Path, home: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_run_says_so_and_ends_its_server(tmp_path: Path, home: Path, number: int, code: int) -> None:
-    raw, root = tmp_path / "a.jsonl", tmp_path / "corpus"
-    raw.write_text("".join(ROW % (n, n, 2 * n) for n in range(600_000)))
-    run = start(root, raw, home)
+def begun(run: subprocess.Popen[str]) -> list[str]:
+    """Return what a run says until its flow begins."""
     said = list[str]()
     assert run.stdout
     for line in run.stdout:
         said.append(line)
         if "Beginning flow run" in line:
             break
+    return said
+
+
+def port(text: str) -> int:
+    """Return the port of the temporary server that a run tells of."""
+    found = re.search(r"temporary Prefect server on http://127\.0\.0\.1:(\d+)", text)
+    assert found, text
+    return int(found[1])
+
+
+def listens(number: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", number)) == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_so_and_ends_its_server(tmp_path: Path, home: Path, number: int, code: int) -> None:
+    raw, root = tmp_path / "a.jsonl", tmp_path / "corpus"
+    raw.write_text("".join(ROW % (n, n, 2 * n) for n in range(600_000)))
+    run = start(root, raw, home)
+    said = begun(run)
+    assert listens(port("".join(said)))
     if number == signal.SIGINT:
         os.killpg(run.pid, number)  # as a terminal does at Ctrl-C
     else:
         run.send_signal(number)
+    assert run.stdout
     said += run.stdout.readlines()
     assert run.wait() == code, "".join(said)
     text = "".join(said)
     assert "prefect run curate: interrupted; what is finished is kept, the same command goes on from there" in text
     assert "Traceback" not in text
-    port = re.search(r"temporary server on http://127\.0\.0\.1:(\d+)", text)
-    assert port
-    with socket.socket() as asking, pytest.raises(ConnectionRefusedError):
-        asking.connect(("127.0.0.1", int(port[1])))
+    assert not listens(port(text))
     assert shards.read_manifest(root / "records" / raw.name) is None
+
+
+def test_the_server_of_a_run_that_was_killed_goes_too(tmp_path: Path, home: Path) -> None:
+    raw = tmp_path / "a.jsonl"
+    raw.write_text("".join(ROW % (n, n, 2 * n) for n in range(600_000)))
+    run = start(tmp_path / "corpus", raw, home)
+    server = port("".join(begun(run)))
+    run.kill()
+    run.wait()
+    until = time.monotonic() + 60
+    while listens(server) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not listens(server)
