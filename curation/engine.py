@@ -83,13 +83,13 @@ def place(
     if engine.kind != "local":
         _on_cluster(units, work, engine, workers, bar)
     elif threads and workers > 1:
-        with _drawn(bar) as shown:
+        with drawn(bar) as shown:
             for count in _in_threads(units, work, workers):
                 shown.update(count)
     elif workers > 1:
         _in_processes(units, work, workers, bar)
     else:
-        with _drawn(bar) as shown, _telling(shown.update):
+        with drawn(bar) as shown, _telling(shown.update):
             for unit in units:
                 shown.update(_rest(work, unit))
 
@@ -263,7 +263,7 @@ def _light_workers(context: Any) -> Iterator[None]:
 def _watched(bar: Bar, done: Callable[[], int]) -> Iterator[None]:
     """Draw a bar with rate and ETA of what is done elsewhere, looked up twice a second."""
     stop = threading.Event()
-    with _drawn(bar) as shown:
+    with drawn(bar) as shown:
 
         def watch() -> None:
             while not stop.wait(0.5):
@@ -279,7 +279,7 @@ def _watched(bar: Bar, done: Callable[[], int]) -> Iterator[None]:
             shown.update(done() - shown.n)
 
 
-def _drawn(bar: Bar) -> Any:
+def drawn(bar: Bar) -> Any:
     """Return a tqdm of a bar, to be closed by `with`: on a screen twice a second, in a log every ten seconds."""
     screen = sys.stderr.isatty()
     width: dict[str, Any] = {"dynamic_ncols": True}

@@ -18,7 +18,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from curation import shards
-from curation.engine import Bar, Engine, place
+from curation.engine import Bar, Engine, drawn, place
 from curation.identity import code, digest
 from curation.record import id_bytes
 
@@ -82,9 +82,15 @@ def judge(
     units = [u for source in sources if work[source] for u in _units(root, source, settings, work[source])]
     units.sort(key=lambda u: -u.rows)
     stages = [s for s in settings if any(s in w for w in work.values())]
-    for stage in stages:  # here first: an index is built once, not by every worker, and a missing model is told early
-        _prepared(stage, settings[stage])
-    place(units, judge_shard, engine, workers, Bar(" + ".join(stages), sum(u.rows for u in units)))
+    with drawn(Bar("preparing judges", len(stages), " judges")) as shown:
+        for (
+            stage
+        ) in stages:  # here first: an index is built once, not by every worker, and a missing model is told early
+            shown.set_postfix_str(stage)
+            _prepared(stage, settings[stage])
+            shown.update()
+    title = " + ".join(stages) if len(stages) < 3 else f"{len(stages)} judges"  # room for the bar
+    place(units, judge_shard, engine, workers, Bar(title, sum(u.rows for u in units)))
     for source, keys in work.items():
         for stage, stage_key in keys.items():
             shards.finish(shards.folder(root, "verdicts", stage, source), stage, source, stage_key)

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 HOST = "127.0.0.1"
 STARTUP = 120  # seconds; Prefect's 20 are too short on a small box
@@ -30,7 +30,7 @@ LOOK = 0.5  # seconds between looks at the parent
 def temporary_server() -> Iterator[None]:
     """Have a Prefect server: the one that is configured, or a temporary one, which ends after Prefect's last words at exit.
 
-    Ctrl-C does not reach it, since it must be told how the run ended. Raises RuntimeError where it does not start.
+    Ctrl-C does not reach it, since it must be told how the run ended. Raises ConnectionError where it does not start.
     """
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -52,15 +52,12 @@ def _serving(listening: socket.socket) -> subprocess.Popen[bytes]:
     """Start the server with this run's settings, in a session of its own: the terminal's signals are not for it."""
     from prefect.settings import get_current_settings
 
+    settings = get_current_settings().to_environment_variables(exclude_unset=True)
     return subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "flows.server", str(listening.fileno())],
         pass_fds=[listening.fileno()],
         start_new_session=True,
-        env={
-            **os.environ,
-            **get_current_settings().to_environment_variables(exclude_unset=True),
-            "PREFECT_UI_ENABLED": "0",
-        },
+        env={**os.environ, **settings, "PREFECT_UI_ENABLED": "0"},
     )
 
 
@@ -71,10 +68,11 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     try:
         httpx.get(f"{url}/api/health", timeout=STARTUP, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
-        ended = process.poll()
-        state = "did not answer" if ended is None else f"ended with code {ended}"
-        raise RuntimeError(
-            f"Prefect's temporary server {state} ({error}); start one with `prefect server start`, and name it: "
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(1)
+        state = "does not answer" if process.returncode is None else f"ended with code {process.returncode}, see above"
+        raise ConnectionError(
+            f"Prefect's temporary server {state} ({error}); or start one with `prefect server start` and name it: "
             "PREFECT_API_URL=http://127.0.0.1:4200/api"
         ) from None
 

@@ -1,4 +1,4 @@
-"""A run that is interrupted says so, leaves no process behind, and goes on from where it was."""
+"""A run that is interrupted says so, leaves no process behind, and goes on from where it was; its temporary server."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("prefect")
 
 
-def start(root: Path, raw: Path, home: Path) -> subprocess.Popen[str]:
+def start(root: Path, raw: Path, home: Path, **settings: str) -> subprocess.Popen[str]:
     """Start a run as a shell does, in a process group of its own."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")} | {"PREFECT_HOME": str(home)}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    environment |= {"PREFECT_HOME": str(home), **settings}
     command = [sys.executable, "-c", HEEDING, "run", "curate", f"root={root}", f"sources={raw}", "stages=exact,fuzzy"]
     command += ["ingest.slice_bytes=1000000", "workers=1"]
     return subprocess.Popen(
@@ -96,3 +97,13 @@ def test_the_server_of_a_run_that_was_killed_goes_too(tmp_path: Path, home: Path
     while listens(server) and time.monotonic() < until:
         time.sleep(0.2)
     assert not listens(server)
+
+
+def test_a_temporary_server_that_ends_at_once_is_told_in_a_sentence(tmp_path: Path, home: Path) -> None:
+    raw = tmp_path / "a.jsonl"
+    raw.write_text(ROW % (1, 2, 3))
+    nowhere = f"sqlite+aiosqlite:///{tmp_path}/nowhere/prefect.db"
+    run = start(tmp_path / "corpus", raw, home, PREFECT_API_DATABASE_CONNECTION_URL=nowhere)
+    text = run.communicate()[0]
+    assert run.returncode == 1
+    assert "prefect run curate: Prefect's temporary server ended with code 3, see above" in text
