@@ -1,7 +1,5 @@
 """Prefect's temporary server for one run: started where no other is configured, and gone with the run, however that ends.
 
-    python -m flows.server FD        serves on the listening socket FD for as long as its parent lives
-
 Prefect would start one by itself, but imports its whole server into the run to do so (1.6 CPU-seconds), and leaves it behind
 where the run is killed.
 """
@@ -19,11 +17,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 HOST = "127.0.0.1"
 STARTUP = 120  # seconds; Prefect's 20 are too short on a small box
 ENDING = 5  # seconds that it has to end by itself
 LOOK = 0.5  # seconds between looks at the parent
+# Not `-m flows.server`: the working directory may have a folder `flows` of its own.
+SERVE = "import sys; sys.path.insert(0, sys.argv[1]); from flows.server import serve; serve(*map(int, sys.argv[2:]))"
 
 
 @contextmanager
@@ -54,7 +55,7 @@ def _serving(listening: socket.socket) -> subprocess.Popen[bytes]:
 
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
     return subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", "flows.server", str(listening.fileno())],
+        [sys.executable, "-c", SERVE, str(Path(__file__).parents[1]), str(listening.fileno()), str(os.getpid())],
         pass_fds=[listening.fileno()],
         start_new_session=True,
         env={**os.environ, **settings, "PREFECT_UI_ENABLED": "0"},
@@ -97,15 +98,11 @@ def _leave_with(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def main(number: int) -> None:
-    """Serve on a listening socket that the parent has opened."""
-    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+def serve(number: int, parent: int) -> None:
+    """Serve on the listening socket of that number, which the parent has opened, for as long as the parent lives."""
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     import uvicorn
     from prefect.server.api.server import create_app
 
     app = create_app(ephemeral=True, final=True)
     uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on")).run(sockets=[socket.socket(fileno=number)])
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
