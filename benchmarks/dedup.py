@@ -123,9 +123,9 @@ def _kept(root: Path) -> str:
 def _ours(corpus: Path, work: Path, total: int) -> list[Row]:
     root, python = work / "root", Path(sys.executable)
     whole = measure.best(RUNS, lambda: _curated(corpus, work, root))
-    both = measure.best(RUNS, lambda: measure.run([python, "-m", STAGE, root, "exact,fuzzy"]))
     with temporary_settings({PREFECT_HOME: work / "prefect"}), temporary_server():
         beside = measure.best(RUNS, lambda: _curated(corpus, work, root, PREFECT_API_URL.value()))
+    both = measure.best(RUNS, lambda: measure.run([python, "-m", STAGE, root, "exact,fuzzy"]))
     kept = _kept(root)
     rows = [
         Row("Cuvée, exact + fuzzy, clusters and keepers written", total, both, _stored(work, "stage", kept), "truth"),
