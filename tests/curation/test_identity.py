@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from curation import identity
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_identity_does_not_depend_on_the_order_of_keys() -> None:
@@ -50,3 +53,12 @@ def test_code_counts_the_project_modules_it_imports() -> None:
     collected: dict[str, str] = {}
     identity._collect("curation.judge", collected)
     assert {"curation.judge", "curation.shards", "curation.identity", "curation.record"} <= set(collected)
+
+
+def test_code_is_told_without_importing_what_it_names() -> None:
+    ask = (
+        "import sys; from curation import identity; seen = {}; identity._collect('curation.scores.run', seen); "
+        "assert 'curation.client.fleet' in seen; print('curation.client.fleet' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"
