@@ -83,9 +83,7 @@ def judge(
     units.sort(key=lambda u: -u.rows)
     stages = [s for s in settings if any(s in w for w in work.values())]
     with drawn(Bar("preparing judges", len(stages), " judges")) as shown:
-        for (
-            stage
-        ) in stages:  # here first: an index is built once, not by every worker, and a missing model is told early
+        for stage in stages:  # here, not by every worker: an index is built once, a missing model is told early
             shown.set_postfix_str(stage)
             _prepared(stage, settings[stage])
             shown.update()
