@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HOST = "127.0.0.1"
-STARTUP = 120  # seconds; Prefect's 20 are too short on a small box
+STARTUP = 120  # seconds at least; Prefect's 20 are too short on a small box
 ENDING = 5  # seconds that it has to end by itself
 LOOK = 0.5  # seconds between looks at the parent
 # Not `-m flows.server`: the working directory may have a folder `flows` of its own.
@@ -65,9 +65,10 @@ def _serving(listening: socket.socket) -> subprocess.Popen[bytes]:
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     """Wait for the server's first answer; the socket listens already, so one request is enough."""
     import httpx
+    from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS as SET
 
     try:
-        httpx.get(f"{url}/api/health", timeout=STARTUP, trust_env=False).raise_for_status()
+        httpx.get(f"{url}/api/health", timeout=max(STARTUP, SET.value()), trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
         with suppress(subprocess.TimeoutExpired):
             process.wait(1)
