@@ -40,6 +40,7 @@ def code(path: Path, text: str) -> str:
     importlib.invalidate_caches()
     identity.code.cache_clear()
     identity._syntax.cache_clear()
+    identity._path.cache_clear()
     return identity.code("sample_stage")
 
 
