@@ -41,7 +41,11 @@ def cases(name: str) -> list[dict[str, str]]:
 def corpus(dumps: Path, root: Path = ROOT) -> Path:
     """Ingest the dumps that hold labelled records (nothing, where that is done) and return the root of their records."""
     named = {case["source"] for name in ("language", "quality") for case in cases(name)}
-    sources = [source for source in ingest.resolve([str(dumps)]) if source.name in named]
+    return ingested([source for source in ingest.resolve([str(dumps)]) if source.name in named], root)
+
+
+def ingested(sources: list[ingest.Source], root: Path) -> Path:
+    """Ingest sources (nothing, where that is done) and return the root of their records."""
     normaliser = ingest.Normaliser(normalise, unsettled)
     ingest.run(root, sources, ingest.Settings(), Engine(), os.cpu_count() or 1, normaliser)
     return root

@@ -132,16 +132,19 @@ def _quality(given: argparse.Namespace, training: model.Training) -> None:
 
 
 def _show(title: str, rows: list[list[object]]) -> dict[str, object]:
-    """Print a table of skills and the mean F1 of each language, of all and of the five; return the rows for the card."""
+    """Print a table of skills and the mean F1 of each language, of all and of the five; return both for the card."""
     print(f"\n{title}\n{measure.table(SKILL_HEAD, rows)}")
+    told: dict[str, object] = {f"{row[0]} {row[1]}": dict(zip(SKILL_HEAD[2:], row[2:], strict=True)) for row in rows}
     for language in ("en", "zh", "both"):
         here = [row for row in rows if row[0] == language]
         for what, chosen in (("all", here), ("five", [row for row in here if row[1] in skills.FIVE])):
             if chosen:
                 scores = np.nan_to_num(np.array([[row[5], row[8], row[11]] for row in chosen], float)).mean(axis=0)
-                means = ", ".join(f"{who} {mean:.3f}" for who, mean in zip(skills.WHO, scores, strict=True))
-                print(f"macro-F1 {language}, {what} ({len(chosen)} skills): {means}")
-    return {f"{row[0]} {row[1]}": dict(zip(SKILL_HEAD[2:], row[2:], strict=True)) for row in rows}
+                means = dict(zip(skills.WHO, scores.tolist(), strict=True))
+                told[f"macro-F1 {language}, {what}"] = means
+                said = ", ".join(f"{who} {mean:.3f}" for who, mean in means.items())
+                print(f"macro-F1 {language}, {what} ({len(chosen)} skills): {said}")
+    return told
 
 
 def _taught(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:

@@ -24,6 +24,7 @@ SILENT = 4  # one mixed record in so many is trained on without its answer, so t
 FOLDS = 8  # the families of a skill are dealt over so many folds; each fold is tested by a model that saw none of it
 LEAST, RIGHT = 20, 0.9  # held-out records that the model must add to the rules', and the share that must be right
 MORE = 0.25  # of what the rules find in mixed sources is what the model may add there: of what it added beyond, most was wrong
+YES = 0.5  # the probability from which the model alone says that a record has a skill
 WHO = ("rules", "model", "judge")  # who answers in the tables
 FIVE = ("math", "code", "role_play", "tool_use", "safety")  # told by what is done; the others overlap
 STEPS = (*(step / 20 for step in range(10, 20)), 0.98)  # probabilities tried
@@ -125,19 +126,19 @@ def sure(
     return out
 
 
-def judged(examples: Examples, chances: np.ndarray, own: tuple[str, ...], least: dict[str, float]) -> np.ndarray:
-    """Return bool[records, names]: what the judge says of examples, the rules' findings with what the model adds."""
+def answers(examples: Examples, chances: np.ndarray, own: tuple[str, ...], least: dict[str, float]) -> list[np.ndarray]:
+    """Return bool[records, names] of each of WHO: the rules' findings, the model's from YES on, and the rules' with what it adds."""
     added = {name: chances[:, column] >= least.get(name, np.inf) for column, name in enumerate(own)}
-    said = narrowed({name: examples.rules[:, column] | added[name] for column, name in enumerate(own)})
-    return np.stack([said[name] for name in own], axis=1)
+    judged = narrowed({name: examples.rules[:, column] | added[name] for column, name in enumerate(own)})
+    return [examples.rules, chances >= YES, np.stack([judged[name] for name in own], axis=1)]
 
 
 def figures(
     examples: Examples, chances: np.ndarray, own: tuple[str, ...], least: dict[str, float]
 ) -> list[list[object]]:
-    """Return rows for a table: language, skill, true records, then precision, recall and F1 of rules, model (at .5) and judge."""
+    """Return rows for a table: language, skill, true records, then precision, recall and F1 of rules, model (from YES) and judge."""
     rows: list[list[object]] = []
-    answers = (examples.rules, chances >= 0.5, judged(examples, chances, own, least))
+    said = answers(examples, chances, own, least)
     every = np.ones(len(examples.chinese), bool)
     for language, here in (("en", ~examples.chinese), ("zh", examples.chinese), ("both", every)):
         for column, name in enumerate(own):
@@ -145,7 +146,7 @@ def figures(
             if not (truth == 1).any():
                 continue
             row: list[object] = [language, name, int((truth == 1).sum())]
-            for answer in answers:
+            for answer in said:
                 right, hits, true = measure.counts(answer[here, column], truth)
                 row += [right / hits if hits else float("nan"), right / true, measure.f1(right, hits, true)]
             rows.append(row)
@@ -155,12 +156,12 @@ def figures(
 def by_family(
     examples: Examples, chances: np.ndarray, own: tuple[str, ...], least: dict[str, float]
 ) -> list[list[object]]:
-    """Return rows for a table: skill, family that has it, its records, then recall of rules, model (at .5) and judge."""
-    answers = (examples.rules, chances >= 0.5, judged(examples, chances, own, least))
+    """Return rows for a table: skill, family that has it, its records, then recall of rules, model (from YES) and judge."""
     rows: list[list[object]] = []
+    said = answers(examples, chances, own, least)
     for column, name in enumerate(own):
         true = examples.truth[:, column] == 1
         for family in sorted(set(examples.family[true])):
             here = true & (examples.family == family)
-            rows.append([name, family, int(here.sum()), *(float(answer[here, column].mean()) for answer in answers)])
+            rows.append([name, family, int(here.sum()), *(float(answer[here, column].mean()) for answer in said)])
     return rows
