@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +15,11 @@ from curation import judge, quality, skill
 from curation.classifier import examples, labels, measure, model, qualities, skills
 from curation.classifier.__main__ import main
 from curation.classifier.features import Shown, features
-from curation.classifier.lessons import KINDS, lessons
-from curation.classifier.lessons.calls import TOOLS
+from curation.classifier.lessons import KINDS, grammar, lessons
 from curation.classifier.words import words
 from curation.record import RECORD, Turn, content_hash, ids, prompt_group, record_id
 from curation.shards import finish, write_shard
+from curation.skill import SKILLS
 
 SMALL = model.Training(dim=8, bucket=1000, min_count=1, epochs=20)
 
@@ -272,12 +274,73 @@ def test_lessons_are_told_apart_by_one_thing_and_are_the_same_each_time() -> Non
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_lesson_in_tools_declares_the_tool_that_its_answer_calls_where_a_trainer_shows_it(seed: int) -> None:
-    _, given, _ = next(lessons(records("s", ask("Why is the sky blue?", "Light scatters.")), seed))
-    turns, meta = given["turns"][0].as_py(), given["meta"][0].as_py()
-    before = meta + "".join(turn["content"] for turn in turns[:-1])
-    called = [tool.name for tool in TOOLS if tool.name in turns[-1]["content"]]
-    assert all(name in before for name in called)
-    assert any(tool.name in before for tool in TOOLS)
+    kind = KINDS["lessons: tools called"]
+    talk = grammar.draw(kind.book("en"), (), "Why is the sky blue?", "Light scatters.", random.Random(seed))
+    names = [row["name"][0] for row in kind.both.rows]
+    before = talk.system + talk.question + talk.meta
+    assert all(name in before for name in names if name in talk.answer)
+    assert any(name in before for name in names)
+    assert json.loads(talk.meta).keys() <= {"tools"}
+
+
+PIES = """
+kind: pies
+told: {math: true}
+once: [pie]
+both:
+  rows: [{name: flour, weight: [1 kg, 2 kg]}, {name: sugar, weight: 3 kg}]
+  lists: [{row: "$name: $weight", join: "; "}, {row: "<$name>"}]
+  words: {pie: [plum pie, apple pie]}
+  lessons: [{system: "A $pie of $listed.", question: "$question $$1?", answer: "$pie, $name first."}]
+en: {words: {}}
+"""
+
+
+def test_a_lesson_lists_its_rows_in_one_form_and_keeps_what_is_drawn_once(tmp_path: Path) -> None:
+    (tmp_path / "pies.yaml").write_text(PIES)
+    pies = grammar.read(tmp_path / "pies.yaml")
+    talks = [grammar.draw(pies.book("en"), pies.once, "How?", "So.", random.Random(seed)) for seed in range(50)]
+    assert {talk.question for talk in talks} == {"How? $1?"}
+    for talk in talks:
+        pie, first = re.fullmatch(r"(plum pie|apple pie), (flour|sugar) first\.", talk.answer).groups()
+        one, other = r"flour: [12] kg|sugar: 3 kg", "<flour>|<sugar>"
+        assert re.fullmatch(rf"A {pie} of (({one})(; ({one}))?|({other})(\n({other}))?)\.", talk.system)
+        assert first in talk.system
+
+
+def test_what_a_record_says_is_put_into_a_lesson_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "pies.yaml").write_text(PIES)
+    pies = grammar.read(tmp_path / "pies.yaml")
+    talk = grammar.draw(pies.book("zh"), pies.once, "$pie $$ $none", "$answer", random.Random(1))
+    assert talk.question == "$pie $$ $none $1?"
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (("$weight", "$wieght"), r"pies, en: \$wieght is no symbol of its words, nor of each of its rows"),
+        (("weight: 3 kg", "height: 3 m"), r"pies, en: \$weight is no symbol"),
+        (("lessons:", "lesson:"), r"both\.lesson\n.*Extra inputs"),
+        (("once: [pie]", "once: [cake]"), r"\$cake is no symbol"),
+    ],
+)
+def test_a_file_of_lessons_that_cannot_be_drawn_from_says_so(
+    tmp_path: Path, broken: tuple[str, str], said: str
+) -> None:
+    (tmp_path / "pies.yaml").write_text(PIES.replace(*broken))
+    with pytest.raises(ValueError, match=said):
+        grammar.read(tmp_path / "pies.yaml")
+
+
+def test_every_lesson_teaches_skills_in_both_languages_and_no_symbol_is_left_over() -> None:
+    for kind, file in KINDS.items():
+        assert set(file.told) <= set(SKILLS), kind
+        for lang in ("en", "zh"):
+            for seed in range(200):
+                talk = grammar.draw(file.book(lang), file.once, "Why?", "So.", random.Random(seed))
+                assert talk.question, kind
+                assert not re.search(r"\$[a-z_]", "".join(talk.model_dump().values())), kind
+                json.loads(talk.meta)
 
 
 def test_tools_declared_in_meta_are_shown_as_of_the_system_prompt() -> None:

@@ -1,33 +1,26 @@
 """Lessons made from ordinary questions, of what few dumps show: tools called, parts played, harm declined, in zh and en.
 
-A source of known skill knows one form of it, and a model taught by that source alone takes the form for the skill. Each kind
-of lesson is told apart by one thing only, since the questions are the same: with a part and without, declined for harm and for
-want of a body.
+A source of known skill knows one form of it, and a model taught by that source alone takes the form for the skill. Each file
+here is a kind of lesson, and most have a counterpart, told apart by one thing only, since the questions are the same: with a
+part and without, declined for harm and for want of a body.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.classifier.features import first
-from curation.classifier.lessons import calls, personas, refusals
-from curation.classifier.lessons.talk import Talk, language
+from curation.classifier.lessons.grammar import Lesson, draw, read
 from curation.record import RECORD, flat_turns
 
 LONGEST = 300  # characters of a question that is taken
-
-Maker = Callable[[Talk, random.Random], Talk]
-KINDS: dict[str, tuple[Maker, dict[str, bool]]] = {  # what is made of a talk, and what it then exercises or does not
-    "lessons: tools called": (calls.called, {"tool_use": True, "role_play": False}),
-    "lessons: a part played": (personas.playing, {"role_play": True, "tool_use": False}),
-    "lessons: no part played": (personas.plain, {"role_play": False, "tool_use": False}),
-    "lessons: harm declined": (refusals.harmful, {"safety": True, "role_play": False, "tool_use": False}),
-    "lessons: unable": (refusals.unable, {"safety": False, "role_play": False, "tool_use": False}),
-}
+HAN = "[\u4e00-\u9fff]"  # a question with one is Chinese
+KINDS = {grammar.kind: grammar for grammar in map(read, sorted(Path(__file__).parent.glob("*.yaml")))}
 
 
 def lessons(records: pa.Table, seed: int) -> Iterator[tuple[str, pa.Table, dict[str, bool]]]:
@@ -39,19 +32,28 @@ def lessons(records: pa.Table, seed: int) -> Iterator[tuple[str, pa.Table, dict[
     asked = first(turns, "user")
     length = pc.utf8_length(asked)
     short = pc.and_(pc.greater(length, 0), pc.less_equal(length, LONGEST))
-    records, asked = records.filter(short), asked.filter(short).to_pylist()
-    answered = first(turns, "assistant").filter(short).to_pylist()
-    for kind, (make, told) in KINDS.items():
+    records, asked = records.filter(short), asked.filter(short)
+    chinese = pc.match_substring_regex(asked, HAN).to_pylist()
+    talks = list(zip(asked.to_pylist(), first(turns, "assistant").filter(short).to_pylist(), chinese, strict=True))
+    for kind, grammar in KINDS.items():
         made = []
-        for question, answer in zip(asked, answered, strict=True):
+        for question, answer, zh in talks:
             chance = random.Random(f"{seed} {kind} {question}")  # noqa: S311, the same lessons each time
-            made.append(make(Talk(language(question), "", question, answer), chance))
-        yield kind, _written(records, made), told
+            made.append(draw(grammar.book("zh" if zh else "en"), grammar.once, question, answer, chance))
+        yield kind, _written(records, made), grammar.told
 
 
-def _written(records: pa.Table, talks: list[Talk]) -> pa.Table:
-    turns = pa.array([talk.turns() for talk in talks], RECORD.field("turns").type)
-    meta = pa.array([talk.meta for talk in talks], pa.string())
-    for name, column in (("turns", turns), ("meta", meta)):
-        records = records.set_column(records.schema.get_field_index(name), RECORD.field(name), [column])
+def _written(records: pa.Table, made: Sequence[Lesson]) -> pa.Table:
+    turns = [
+        [
+            {"role": role, "content": said}
+            for role, said in zip(("system", "user", "assistant"), (one.system, one.question, one.answer), strict=True)
+            if said
+        ]
+        for one in made
+    ]
+    columns = {"turns": turns, "meta": [one.meta for one in made]}
+    for name, column in columns.items():
+        field = RECORD.field(name)
+        records = records.set_column(records.schema.get_field_index(name), field, [pa.array(column, field.type)])
     return records
