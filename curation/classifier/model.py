@@ -38,7 +38,12 @@ class Training(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     dim: int = Field(default=32, gt=0, description="numbers that stand for a word")
     word_ngrams: int = Field(default=2, gt=0, description="longest run of tokens that counts as one: 2 joins Han pairs")
-    bucket: int = Field(default=1 << 18, ge=0, description="vectors that those runs share; 2^18 of 32 numbers: 34 MB")
+    subwords: int = Field(
+        default=0, ge=0, description="letters of the parts of a word that count beside it; 0: none do"
+    )
+    bucket: int = Field(
+        default=1 << 18, ge=0, description="vectors that runs and parts share; 2^18 of 32 numbers: 34 MB"
+    )
     min_count: int = Field(default=3, gt=0, description="times a token must occur")
     epochs: int = Field(default=5, gt=0, description="passes over the examples")
     rate: float = Field(default=0.5, gt=0, description="learning rate at the start")
@@ -109,6 +114,7 @@ def train(
         fast = fasttext.train_supervised(
             str(path), loss="ova", thread=1, verbose=0, seed=training.seed, dim=training.dim, epoch=training.epochs,
             lr=training.rate, wordNgrams=training.word_ngrams, bucket=training.bucket, minCount=training.min_count,
+            minn=training.subwords, maxn=training.subwords,
         )  # fmt: skip
     return Model(fast, tuple(names), shares or {})
 

@@ -16,7 +16,7 @@ from curation.skill.rules import narrowed
 # Short texts: what is asked stands at the start, and each word weighs more. Few numbers a word and one pass: the draws
 # below show most examples several times, and more of either learns the sources (docs/DECISIONS.md).
 SHOWN = Shown(system=200, ask=200, answer=200)
-TRAINING = model.Training(dim=16, bucket=1 << 17, epochs=1)
+TRAINING = model.Training(dim=16, bucket=1 << 18, epochs=1, subwords=5)
 EACH = 500  # records of a family that a draw takes of each language, with a skill and without
 EACH_MIXED = 2000  # the same of a mixed family or a kind of lesson
 REPEATS = 10  # times at most that a draw shows one record

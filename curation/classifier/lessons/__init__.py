@@ -1,8 +1,8 @@
 """Lessons made from ordinary questions, of what few dumps show: tools called, parts played, harm declined, in zh and en.
 
-A source of known skill knows one form of it, and a model taught by that source alone takes the form for the skill. Each file
-here is a kind of lesson, and most have a counterpart, told apart by one thing only, since the questions are the same: with a
-part and without, declined for harm and for want of a body.
+A source of known skill knows one form of it, and a model taught by that source alone takes the form for the skill. Each YAML file
+here is a kind of lesson. What could be told by less than the skill has a counterpart: a system prompt that sets a part and one that
+sets none, an answer that declines for harm and one that declines for want of a body.
 """
 
 from __future__ import annotations
