@@ -70,8 +70,8 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     try:
         httpx.get(f"{url}/api/health", timeout=max(STARTUP, SET.value()), trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(1)
+        with suppress(subprocess.TimeoutExpired):  # one that hung up is about to end, on a busy machine in a while
+            process.wait(STARTUP if isinstance(error, httpx.NetworkError) else 1)
         state = "does not answer" if process.returncode is None else f"ended with code {process.returncode}, see above"
         raise ConnectionError(
             f"Prefect's temporary server {state} ({error}); or start one with `prefect server start` and name it: "

@@ -14,7 +14,8 @@ from curation.classifier.features import ANSWER, Shown
 from curation.skill.rules import narrowed
 
 # Short texts: what is asked stands at the start, and each word weighs more. Few numbers a word and one pass: the draws
-# below show most examples several times, and more of either learns the sources (docs/DECISIONS.md).
+# below show most examples several times, and more of either learns the sources. Parts of words: a notation that was never
+# seen is made of some that were (docs/DECISIONS.md).
 SHOWN = Shown(system=200, ask=200, answer=200)
 TRAINING = model.Training(dim=16, bucket=1 << 18, epochs=1, subwords=5)
 EACH = 500  # records of a family that a draw takes of each language, with a skill and without
