@@ -36,10 +36,10 @@ def lessons(records: pa.Table, seed: int) -> Iterator[tuple[str, pa.Table, dict[
     chinese = pc.match_substring_regex(asked, HAN).to_pylist()
     talks = list(zip(asked.to_pylist(), first(turns, "assistant").filter(short).to_pylist(), chinese, strict=True))
     for kind, grammar in KINDS.items():
-        made = []
+        made, books = [], {False: grammar.book("en"), True: grammar.book("zh")}
         for question, answer, zh in talks:
             chance = random.Random(f"{seed} {kind} {question}")  # noqa: S311, the same lessons each time
-            made.append(draw(grammar.book("zh" if zh else "en"), grammar.once, question, answer, chance))
+            made.append(draw(books[zh], grammar.once, question, answer, chance))
         yield kind, _written(records, made), grammar.told
 
 
