@@ -1,6 +1,8 @@
 """The skill judge's rules, a fastText model alone, and both together, on families of sources that the model never saw.
 
-python -m benchmarks.skill FOLDER       of instruction dumps; or make bench-skill DATA=<folder>
+    python -m benchmarks.skill FOLDER       of instruction dumps; or make bench-skill DATA=<folder>
+
+On families of the dumps as they come, and on three sets of records labelled by hand.
 """
 
 from __future__ import annotations

@@ -321,6 +321,17 @@ def test_what_a_record_says_is_put_into_a_lesson_as_it_stands(tmp_path: Path) ->
     assert talk.question == "$pie $$ $none $1?"
 
 
+def test_a_file_of_lessons_knows_the_words_of_another_and_its_own_come_first(tmp_path: Path) -> None:
+    (tmp_path / "pies.yaml").write_text(PIES)
+    cake = "{kind: cake, told: {}, words_of: pies.yaml, both: {words: {cake: [a $pie], pie: tart}, lessons: [{answer: $cake}]}}"
+    (tmp_path / "cake.yaml").write_text(cake)
+    cakes = grammar.read(tmp_path / "cake.yaml")
+    assert grammar.draw(cakes.book("en"), (), "How?", "So.", random.Random(1)).answer == "a tart"
+    (tmp_path / "cake.yaml").write_text(cake.replace(", pie: tart", ""))
+    cakes = grammar.read(tmp_path / "cake.yaml")
+    assert grammar.draw(cakes.book("en"), (), "How?", "So.", random.Random(1)).answer in ("a plum pie", "a apple pie")
+
+
 @pytest.mark.parametrize(
     ("broken", "said"),
     [

@@ -2,6 +2,7 @@
 
     kind: tools called                      # its name in a model's card
     told: {tool_use: true}                  # what each of its talks exercises, or does not; the rules say the rest
+    words_of: other.yaml                    # whose words are known here too, where a file names one
     once: [part]                            # symbols whose phrase is drawn once a talk; the others anew at each use
     both:                                   # for English and Chinese; `en` and `zh` hold the same four for one of them
       rows: [{name: search, does: finds}]   # 1 to MOST rows are drawn a talk; the first one's symbols are known throughout
@@ -107,7 +108,13 @@ class Grammar(BaseModel):
 
 def read(path: Path) -> Grammar:
     """Read a file of lessons; raises ValueError where a phrase uses a symbol that is not there."""
-    return Grammar.model_validate(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader))
+    file = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    if other := file.pop("words_of", None):
+        shared = yaml.load((path.parent / other).read_text(encoding="utf-8"), yaml.CSafeLoader)
+        for book in ("both", "en", "zh"):
+            words = shared.get(book, {}).get("words", {})
+            file[book] = file.get(book, {}) | {"words": words | file.get(book, {}).get("words", {})}
+    return Grammar.model_validate(file)
 
 
 def draw(book: Phrasebook, once: tuple[str, ...], question: str, answer: str, chance: random.Random) -> Lesson:
